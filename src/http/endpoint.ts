@@ -1,0 +1,173 @@
+import type { z } from 'zod';
+import type { DeviceId, UserId } from '../matrix/identifiers.ts';
+import type { JsonValue } from '../util/json.ts';
+import { parseBody, parseQuery } from './parse-input.ts';
+import { pathParamsParser, type PathParams } from './path-params.ts';
+
+/**
+ * Who may call: `none` ignores any Authorization header; `optional` uses a token if there is one; `user` refuses
+ * guests (403 M_GUEST_ACCESS_FORBIDDEN), `guest-ok` takes them; `admin` wants a server administrator.
+ */
+export type AuthKind = 'none' | 'optional' | 'user' | 'guest-ok' | 'admin';
+
+/** Rate-limit classes; the budget of each is configuration. */
+export type RateLimitClass =
+  | 'none'
+  | 'read'
+  | 'write'
+  | 'login'
+  | 'registration'
+  | 'join'
+  | 'invite'
+  | 'delayed-event-management'
+  | 'future-token';
+
+/** The user, session and device behind a request's access token. */
+export interface Requester {
+  readonly userId: UserId;
+  /** The interned id of the user in the database. */
+  readonly userNid: number;
+  readonly deviceId: DeviceId;
+  /** The session's row: a token refresh keeps it. */
+  readonly sessionNid: number;
+  readonly isGuest: boolean;
+  readonly isAdmin: boolean;
+}
+
+interface RequesterByAuth {
+  readonly none: undefined;
+  readonly optional: Requester | undefined;
+  readonly user: Requester;
+  readonly 'guest-ok': Requester;
+  readonly admin: Requester;
+}
+
+/** One request, parsed: what a handler gets beside its dependencies. */
+export interface Call<Path extends string, Auth extends AuthKind, Body, Query> {
+  readonly params: PathParams<Path>;
+  readonly query: Query;
+  readonly body: Body;
+  readonly requester: RequesterByAuth[Auth];
+  /** The address the request came from, for rate limits and device lists. */
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+  /** Aborted when the client has gone away or the server stops: long polls end then. */
+  readonly signal: AbortSignal;
+}
+
+/** What a handler answers; a plain status 200 JSON body is `{ body }`. */
+export interface Reply {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: JsonValue;
+}
+
+/** An endpoint as its module writes it down. `Deps` is what `handle` uses and no more. */
+export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, Body, Query> {
+  /** The operationId of the specification, or a name of the same kind for what it lacks. */
+  readonly name: string;
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** As in the specification, `{braces}` around parameters. */
+  readonly path: Path;
+  /** Unstable and older paths with the same parameters. */
+  readonly alsoAt?: readonly string[];
+  readonly auth: Auth;
+  readonly rateLimit: RateLimitClass;
+  /** Parser of the JSON body. Absent: no body is read. */
+  readonly body?: z.ZodType<Body>;
+  /** Most requests must carry a JSON object; true lets an absent or empty body count as `{}`. */
+  readonly bodyOptional?: boolean;
+  /** Parser of the query string: every parameter is text here, the last one of a repeated key. Absent: none is read. */
+  readonly query?: z.ZodType<Query>;
+  /** Keys of the query that may be repeated: the parser gets a list of texts for each of them that is there. */
+  readonly repeatable?: readonly string[];
+  readonly handle: (deps: Deps, call: Call<Path, Auth, Body, Query>) => Promise<Reply> | Reply;
+}
+
+/** A request before an endpoint parsed it: made by the HTTP floor. */
+export interface RawCall {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** undefined when the request had no body. */
+  readonly body: unknown;
+  readonly requester: Requester | undefined;
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** An {@link EndpointRow} with its types closed over: what is mounted, and what lists of rows hold. */
+export interface Endpoint<Deps> {
+  readonly name: string;
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly alsoAt: readonly string[];
+  readonly auth: AuthKind;
+  readonly rateLimit: RateLimitClass;
+  /** False: the row has no body parser, and the body is not even read. */
+  readonly readsBody: boolean;
+  /** Parses parameters, query and body (in that order), then handles. Throws a MatrixError for what does not parse. */
+  readonly run: (deps: Deps, call: RawCall) => Promise<Reply>;
+}
+
+/**
+ * An endpoint from its row. `Deps` comes from the annotation of the handler's first parameter, the rest from the row:
+ *
+ *     export const getTopic = endpoint({
+ *       name: 'getTopic',
+ *       method: 'GET',
+ *       path: '/_matrix/client/v3/rooms/{roomId}/topic',
+ *       auth: 'user',
+ *       rateLimit: 'read',
+ *       handle: async (deps: { readonly db: Db }, { params, requester }) => ({ body: … }),
+ *     });
+ *
+ * Refusals: 400 M_INVALID_PARAM for a malformed identifier in the path; for the query M_MISSING_PARAM or
+ * M_INVALID_PARAM; for the body M_NOT_JSON when there is none, M_BAD_JSON when it is not an object or a key has the
+ * wrong type, M_MISSING_PARAM when a required key is absent. Without `body` or `query` the call holds undefined there.
+ */
+export function endpoint<
+  Deps,
+  const Path extends string,
+  Auth extends AuthKind,
+  Body = undefined,
+  Query = undefined,
+>(row: EndpointRow<Deps, Path, Auth, Body, Query>): Endpoint<Deps> {
+  const parseParams = pathParamsParser(row.path);
+  return {
+    name: row.name,
+    method: row.method,
+    path: row.path,
+    alsoAt: row.alsoAt ?? [],
+    auth: row.auth,
+    rateLimit: row.rateLimit,
+    readsBody: row.body !== undefined,
+    run: async (deps, raw) =>
+      row.handle(deps, {
+        params: parseParams(raw.params),
+        query: parseQuery(row.query, raw.query, row.repeatable ?? []),
+        body: parseBody(row.body, raw.body, row.bodyOptional ?? false),
+        requester: requesterFor(row.auth, raw.requester),
+        ip: raw.ip,
+        userAgent: raw.userAgent,
+        signal: raw.signal,
+      }),
+  };
+}
+
+function requesterFor<Auth extends AuthKind>(
+  auth: Auth,
+  requester: Requester | undefined,
+): RequesterByAuth[Auth] {
+  const visible = auth === 'none' ? undefined : requester;
+  if (!fits(auth, visible))
+    throw new Error(`a request without a requester reached an endpoint of auth kind ${auth}`);
+  return visible;
+}
+
+function fits<Auth extends AuthKind>(
+  auth: Auth,
+  requester: Requester | undefined,
+): requester is (Requester | undefined) & RequesterByAuth[Auth] {
+  return requester !== undefined || auth === 'none' || auth === 'optional';
+}
