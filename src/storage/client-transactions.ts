@@ -1,0 +1,63 @@
+import { sql } from 'kysely';
+import type { DeviceId } from '../matrix/identifiers.ts';
+import { isJsonObject, type JsonObject } from '../util/json.ts';
+import type { Db, Tx } from './database.ts';
+
+export interface ClientTransactionTable {
+  readonly user_nid: number;
+  readonly device_id: DeviceId;
+  readonly endpoint: string;
+  readonly txn_id: string;
+  readonly response: string;
+  readonly created_ts: number;
+}
+
+export interface ClientTransactionTables {
+  client_transactions: ClientTransactionTable;
+}
+
+/**
+ * What makes a repeated request recognisable: the device, the path up to the transaction id, and the id.
+ * https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
+ */
+export interface ClientTransactionKey {
+  readonly userNid: number;
+  readonly deviceId: DeviceId;
+  readonly endpoint: string;
+  readonly txnId: string;
+}
+
+/** The answer that was given to the same request before. */
+export async function findTransactionResponse(db: Db, key: ClientTransactionKey): Promise<JsonObject | undefined> {
+  const { rows } = await sql<{ response: string }>`
+    select response from client_transactions
+    where user_nid = ${key.userNid} and device_id = ${key.deviceId}
+      and endpoint = ${key.endpoint} and txn_id = ${key.txnId}`.execute(db);
+  if (rows[0] === undefined) return undefined;
+  const response: unknown = JSON.parse(rows[0].response);
+  return isJsonObject(response) ? response : undefined;
+}
+
+/** Stores the answer; false when the same request was answered before (then nothing is stored). */
+export async function insertTransaction(
+  tx: Tx,
+  key: ClientTransactionKey,
+  response: JsonObject,
+  nowMs: number,
+): Promise<boolean> {
+  const { rows } = await sql`
+    insert into client_transactions (user_nid, device_id, endpoint, txn_id, response, created_ts)
+    values (${key.userNid}, ${key.deviceId}, ${key.endpoint}, ${key.txnId}, ${JSON.stringify(response)}, ${nowMs})
+    on conflict do nothing returning 1`.execute(tx);
+  return rows.length > 0;
+}
+
+/** Forgets the transactions of a device that is gone. */
+export async function deleteTransactionsOfDevice(tx: Tx, userNid: number, deviceId: DeviceId): Promise<void> {
+  await sql`delete from client_transactions where user_nid = ${userNid} and device_id = ${deviceId}`.execute(tx);
+}
+
+/** Forgets transactions older than `beforeTs`: nobody repeats a request after that long. */
+export async function deleteOldTransactions(db: Db, beforeTs: number): Promise<void> {
+  await sql`delete from client_transactions where created_ts < ${beforeTs}`.execute(db);
+}

@@ -1,0 +1,41 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** Randomness as a seam. Every identifier and token of the server comes from one. */
+export interface Random {
+  bytes(count: number): Buffer;
+}
+
+/** The machine's cryptographic generator. */
+export const secureRandom: Random = { bytes: (count) => randomBytes(count) };
+
+/** A repeatable stream for tests: the same seed gives the same bytes. Never for secrets. */
+export function seededRandom(seed: string): Random {
+  let counter = 0;
+  return {
+    bytes(count) {
+      const blocks: Buffer[] = [];
+      for (let length = 0; length < count; length += 32) {
+        blocks.push(createHash('sha256').update(`${seed}/${counter++}`).digest());
+      }
+      return Buffer.concat(blocks).subarray(0, count);
+    },
+  };
+}
+
+/** A URL-safe token that holds `byteCount` random bytes (16 bytes make 128 bits and 22 characters). */
+export function randomToken(random: Random, byteCount: number): string {
+  return random.bytes(byteCount).toString('base64url');
+}
+
+/** `count` random letters of A–Z and a–z: for identifiers that people read or that must hold letters only. */
+export function randomLetters(random: Random, count: number): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+  let text = '';
+  while (text.length < count) {
+    for (const byte of random.bytes(count)) {
+      // 208 = 4 × 52: bytes above would favour the first letters.
+      if (byte < 208 && text.length < count) text += letters.charAt(byte % 52);
+    }
+  }
+  return text;
+}
