@@ -113,6 +113,11 @@ export function findServerName(id: RoomId | EventId): ServerName | undefined {
   return colon === -1 ? undefined : (id.slice(colon + 1) as ServerName);
 }
 
+/** The create event of a room whose id is that event's hash; see roomIdOfCreate for the other way. */
+export function createEventIdOf(roomId: RoomId): EventId {
+  return `$${roomId.slice(1)}` as EventId;
+}
+
 /** What stands between the sigil and the first colon: of `@alice:example.org`, `alice`. */
 export function localpartOf(id: UserId | RoomAlias): string {
   return id.slice(1, id.indexOf(':'));
