@@ -1,0 +1,91 @@
+import type { ServerName } from '../matrix/identifiers.ts';
+import type { RoomVersion } from '../matrix/room-version.ts';
+import type { LogLevel } from '../util/log.ts';
+import { collectTexts, type ConfigSources } from './sources.ts';
+import * as settings from './settings.ts';
+import { isLoopback, type ListenAddress } from './values.ts';
+
+/** What an operator decides, parsed. Each key is described in settings.ts. */
+export interface Config {
+  readonly serverName: ServerName;
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  readonly postgresBin: string | undefined;
+  readonly listen: ListenAddress;
+  readonly federationListen: ListenAddress | undefined;
+  readonly tlsCertPath: string | undefined;
+  readonly tlsKeyPath: string | undefined;
+  readonly federationCaPath: string | undefined;
+  readonly registration: settings.RegistrationMode;
+  readonly registrationSharedSecret: string | undefined;
+  readonly rateLimits: boolean;
+  readonly defaultRoomVersion: RoomVersion;
+  readonly maxDelayMs: number;
+  readonly maxDelayedEvents: number;
+  readonly passwordCost: 'normal' | 'low';
+  readonly directoryPublishing: 'anyone' | 'admins';
+  readonly appserviceDir: string | undefined;
+  readonly allowPrivateIps: boolean;
+  readonly testClock: boolean;
+  readonly logLevel: LogLevel;
+  readonly metricsListen: ListenAddress | undefined;
+  readonly livekitServiceUrl: string | undefined;
+  readonly futures: {
+    readonly unsuffixedUnit: 'seconds' | 'milliseconds';
+    readonly cancelOnOthersState: boolean;
+  };
+}
+
+/** A configuration, or everything that is wrong with it: each complaint names the key, the value and what would be right. */
+export type LoadedConfig =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'complaints'; readonly complaints: readonly string[] };
+
+/** Reads the YAML file that MORROW_CONFIG names, then the environment, which wins. Pure but for `sources.readFile`. */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const { texts, complaints } = collectTexts(sources);
+
+  const read = <T>(setting: settings.Setting<T>): T => {
+    const given = texts.get(setting.key);
+    if (given === undefined) return setting.fallback;
+    const value = setting.parse(given.text);
+    const shown = setting.secret === true ? '(not shown)' : JSON.stringify(given.text);
+    if (value === undefined) complaints.push(`${given.name}: ${shown} must be ${setting.expects}.`);
+    else if (setting.unavailable === true && value !== setting.fallback) {
+      complaints.push(`${given.name}: ${shown} asks for what is not available yet; remove it.`);
+    }
+    return value ?? setting.fallback;
+  };
+
+  const listen = read(settings.LISTEN);
+  const config: Config = {
+    serverName: read(settings.SERVER_NAME),
+    dataDir: read(settings.DATA_DIR),
+    databaseUrl: read(settings.DATABASE_URL),
+    postgresBin: read(settings.POSTGRES_BIN),
+    listen,
+    federationListen: read(settings.FEDERATION_LISTEN),
+    tlsCertPath: read(settings.TLS_CERT),
+    tlsKeyPath: read(settings.TLS_KEY),
+    federationCaPath: read(settings.FEDERATION_CA),
+    registration: read(settings.REGISTRATION) ?? (isLoopback(listen.host) ? 'open' : 'closed'),
+    registrationSharedSecret: read(settings.REGISTRATION_SHARED_SECRET),
+    rateLimits: read(settings.RATE_LIMITS),
+    defaultRoomVersion: read(settings.DEFAULT_ROOM_VERSION),
+    maxDelayMs: read(settings.MAX_DELAY),
+    maxDelayedEvents: read(settings.MAX_DELAYED_EVENTS),
+    passwordCost: read(settings.PASSWORD_COST),
+    directoryPublishing: read(settings.DIRECTORY_PUBLISHING),
+    appserviceDir: read(settings.APPSERVICE_DIR),
+    allowPrivateIps: read(settings.ALLOW_PRIVATE_IPS),
+    testClock: read(settings.TEST_CLOCK),
+    logLevel: read(settings.LOG_LEVEL),
+    metricsListen: read(settings.METRICS_LISTEN),
+    livekitServiceUrl: read(settings.LIVEKIT_SERVICE_URL),
+    futures: {
+      unsuffixedUnit: read(settings.FUTURES_TIMEOUT_UNIT),
+      cancelOnOthersState: read(settings.FUTURES_CANCEL_ON_STATE),
+    },
+  };
+  return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };
+}
