@@ -44,7 +44,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   const { admin, addressOf } = await server;
   const name = `${prefix}_${made++}`;
   const from = options.migrated === false ? 'template0' : template;
-  await admin.pool.query(`create database ${name} template ${from}`);
+  await admin.pool.query(`create database ${name} template ${from} strategy file_copy`);
   const address = addressOf(name);
   const database = openDatabase(address, options.connections ?? 4);
   return {
