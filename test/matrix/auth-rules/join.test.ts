@@ -1,0 +1,303 @@
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  createIdOf,
+  joins,
+  member,
+  type RoomInWords,
+  sets,
+  ZOE,
+} from './room-in-words.ts';
+import { allows, refuses, testRules } from './rule-table.ts';
+
+const room = (
+  joinRule: string,
+  members: RoomInWords['members'] = {},
+  levels?: RoomInWords['levels'],
+): RoomInWords => ({
+  joinRule,
+  members,
+  ...(levels === undefined ? {} : { levels }),
+});
+const via = (authoriser: string | number) => joins(BOB, { join_authorised_via_users_server: authoriser });
+const afterCreate = (user: string, version: '1' | '10' | '11' | '12', sender = user) => ({
+  ...member(sender, user, 'join'),
+  prevEvents: [createIdOf(version)],
+});
+const nobodyYet: RoomInWords = { also: [member(ALICE, ALICE, 'leave')] };
+
+testRules('the first join', [
+  allows('the creator joins right after the create event', '1-10', nobodyYet, afterCreate(ALICE, '10')),
+  allows('the sender of the create event joins right after it', '11', nobodyYet, afterCreate(ALICE, '11')),
+  allows('the sender of the create event joins right after it', '12', nobodyYet, afterCreate(ALICE, '12')),
+  allows(
+    'the creator in content joins first, whoever sent the create event',
+    '1,10',
+    { ...nobodyYet, create: { creator: BOB } },
+    afterCreate(BOB, '10'),
+  ),
+  refuses(
+    'a creator in content has no say where the sender is the creator',
+    '11',
+    { ...nobodyYet, create: { creator: BOB } },
+    afterCreate(BOB, '11'),
+    '@bob:home is not invited',
+  ),
+  refuses(
+    'somebody else does not join right after the create event',
+    '1,10',
+    nobodyYet,
+    afterCreate(BOB, '10'),
+    '@bob:home is not invited',
+  ),
+  refuses(
+    'an additional creator waits for an invite like others',
+    '12',
+    { ...nobodyYet, create: { additional_creators: [BOB] } },
+    afterCreate(BOB, '12'),
+    '@bob:home is not invited',
+  ),
+  refuses(
+    'the creator joins first only when nothing else came before',
+    '1,10',
+    nobodyYet,
+    { ...afterCreate(ALICE, '10'), prevEvents: [createIdOf('10'), '$other:home'] },
+    '@alice:home is not invited',
+  ),
+  refuses(
+    'the creator joins first only right after the create event',
+    '1,10',
+    nobodyYet,
+    { ...afterCreate(ALICE, '10'), prevEvents: ['$other:home'] },
+    '@alice:home is not invited',
+  ),
+]);
+
+testRules('joining', [
+  refuses(
+    'nobody joins somebody else',
+    '1,6,12',
+    room('public'),
+    member(ALICE, BOB, 'join'),
+    'cannot join @bob:home',
+  ),
+  refuses(
+    'a banned user does not join a public room',
+    '1,7,10,12',
+    room('public', { [BOB]: 'ban' }),
+    joins(BOB),
+    'is banned',
+  ),
+  refuses(
+    'a banned user does not join an invite-only room',
+    '1,12',
+    room('invite', { [BOB]: 'ban' }),
+    joins(BOB),
+    'is banned',
+  ),
+  refuses(
+    'a banned user does not join by an authoriser',
+    '8,10,12',
+    room('restricted', { [BOB]: 'ban' }),
+    via(ALICE),
+    'is banned',
+  ),
+  allows('anybody joins a public room', '1-12', room('public'), joins(BOB)),
+  allows('a user of another server joins a public room', '1,12', room('public'), joins(ZOE)),
+  allows(
+    'a member of a public room joins again, as for a new name',
+    '1,12',
+    room('public', { [BOB]: 'join' }),
+    joins(BOB),
+  ),
+  allows('who left a public room comes back', '1,12', room('public', { [BOB]: 'leave' }), joins(BOB)),
+  allows('who knocked on a public room walks in', '7,12', room('public', { [BOB]: 'knock' }), joins(BOB)),
+  allows('an invited user joins', '1-12', room('invite', { [BOB]: 'invite' }), joins(BOB)),
+  allows(
+    'a member of an invite-only room joins again',
+    '1,6,12',
+    room('invite', { [BOB]: 'join' }),
+    joins(BOB),
+  ),
+  refuses('without an invite nobody joins', '1-12', room('invite'), joins(BOB), 'not invited'),
+  refuses(
+    'who left needs a new invite',
+    '1,6,12',
+    room('invite', { [BOB]: 'leave' }),
+    joins(BOB),
+    '(membership: leave)',
+  ),
+  allows('without join rules an invited user joins', '1,10,12', { members: { [BOB]: 'invite' } }, joins(BOB)),
+  refuses('without join rules nobody joins uninvited', '1,10,12', {}, joins(BOB), 'the join rule invite'),
+  allows(
+    'join rules without a rule are invite-only for the invited',
+    '1,12',
+    { also: [sets(ALICE, 'm.room.join_rules')], members: { [BOB]: 'invite' } },
+    joins(BOB),
+  ),
+  refuses(
+    'join rules without a rule are invite-only for others',
+    '1,12',
+    { also: [sets(ALICE, 'm.room.join_rules')] },
+    joins(BOB),
+    'the join rule invite',
+  ),
+  refuses(
+    'private lets nobody in, invited or not',
+    '1,10,12',
+    room('private', { [BOB]: 'invite' }),
+    joins(BOB),
+    'lets nobody join',
+  ),
+  refuses(
+    'an unknown join rule lets nobody in',
+    '1,12',
+    room('org.example', { [BOB]: 'invite' }),
+    joins(BOB),
+    'lets nobody join',
+  ),
+  refuses(
+    'a join rule that is no string lets nobody in',
+    '1,12',
+    { also: [sets(ALICE, 'm.room.join_rules', { join_rule: null })], members: { [BOB]: 'invite' } },
+    joins(BOB),
+    'lets nobody join',
+  ),
+  refuses(
+    'a list that holds public is not the rule public',
+    '1,12',
+    { also: [sets(ALICE, 'm.room.join_rules', { join_rule: ['public'] })] },
+    joins(BOB),
+    'lets nobody join',
+  ),
+]);
+
+testRules('joining a room that may be knocked on', [
+  allows('an invited user joins', '7-12', room('knock', { [BOB]: 'invite' }), joins(BOB)),
+  allows('a member joins again', '7,12', room('knock', { [BOB]: 'join' }), joins(BOB)),
+  refuses(
+    'who only knocked does not join',
+    '7,12',
+    room('knock', { [BOB]: 'knock' }),
+    joins(BOB),
+    '(membership: knock)',
+  ),
+  refuses('a stranger does not join', '7,12', room('knock'), joins(BOB), 'not invited'),
+  refuses(
+    'before knocking existed the rule lets nobody in',
+    '1-6',
+    room('knock', { [BOB]: 'invite' }),
+    joins(BOB),
+    'lets nobody join',
+  ),
+]);
+
+testRules('joining a restricted room', [
+  allows('a member lets a stranger in', '8-12', room('restricted'), via(ALICE)),
+  allows(
+    'an invited user needs no authoriser',
+    '8,10,12',
+    room('restricted', { [BOB]: 'invite' }),
+    joins(BOB),
+  ),
+  allows(
+    'a member joins again without an authoriser',
+    '8,12',
+    room('restricted', { [BOB]: 'join' }),
+    joins(BOB),
+  ),
+  allows('an invited user may name anybody', '8,12', room('restricted', { [BOB]: 'invite' }), via(CAROL)),
+  refuses(
+    'a stranger needs an authoriser',
+    '8-12',
+    room('restricted'),
+    joins(BOB),
+    'names no member who lets them in',
+  ),
+  refuses('an authoriser must be a user id', '8,12', room('restricted'), via('alice'), 'is no user id'),
+  refuses('an authoriser must be a string', '8,12', room('restricted'), via(5), 'is 5, which is no user id'),
+  refuses(
+    'an authoriser must have been in the room',
+    '8,12',
+    room('restricted'),
+    via(CAROL),
+    '(membership: none)',
+  ),
+  refuses(
+    'an authoriser must be joined still',
+    '8,10,12',
+    room('restricted', { [CAROL]: 'leave' }),
+    via(CAROL),
+    'is not joined (membership: leave)',
+  ),
+  refuses(
+    'an invited user is no authoriser',
+    '8,12',
+    room('restricted', { [CAROL]: 'invite' }),
+    via(CAROL),
+    '(membership: invite)',
+  ),
+  refuses('nobody authorises themselves', '8,12', room('restricted'), via(BOB), '(membership: none)'),
+  allows(
+    'an authoriser needs the invite level',
+    '8,12',
+    room('restricted', { [CAROL]: 'join' }, { invite: 50, users: { [CAROL]: 50 } }),
+    via(CAROL),
+  ),
+  refuses(
+    'an authoriser below the invite level lets nobody in',
+    '8,10,12',
+    room('restricted', { [CAROL]: 'join' }, { invite: 50, users: { [CAROL]: 49 } }),
+    via(CAROL),
+    'power level 49 of @carol:home is below the 50 required to invite',
+  ),
+  allows(
+    'a creator has power enough to let others in',
+    '12',
+    room('restricted', {}, { invite: 1000 }),
+    via(ALICE),
+  ),
+  refuses(
+    'the creator needs an entry where creators are not privileged',
+    '11',
+    room('restricted', {}, { invite: 1000 }),
+    via(ALICE),
+    'below the 1000',
+  ),
+  refuses(
+    'before it existed the rule lets nobody in',
+    '1-7',
+    room('restricted', { [BOB]: 'invite' }),
+    via(ALICE),
+    'lets nobody join',
+  ),
+  allows('knock_restricted lets a member let a stranger in', '10-12', room('knock_restricted'), via(ALICE)),
+  allows(
+    'knock_restricted lets the invited in',
+    '10,12',
+    room('knock_restricted', { [BOB]: 'invite' }),
+    joins(BOB),
+  ),
+  refuses(
+    'knock_restricted asks strangers for an authoriser',
+    '10,12',
+    room('knock_restricted'),
+    joins(BOB),
+    'names no member',
+  ),
+  refuses(
+    'who knocked needs an authoriser too',
+    '10,12',
+    room('knock_restricted', { [BOB]: 'knock' }),
+    joins(BOB),
+    'names no member',
+  ),
+  refuses(
+    'before knock_restricted existed it lets nobody in',
+    '1,7-9',
+    room('knock_restricted', { [BOB]: 'invite' }),
+    via(ALICE),
+    'lets nobody join',
+  ),
+]);
