@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Database } from '../../src/storage/database.ts';
+import { migrate, MIGRATIONS_DIRECTORY, readMigrations } from '../../src/storage/migrations.ts';
+import { createLog } from '../../src/util/log.ts';
+import { createTestDatabase } from '../support/database.ts';
+
+const log = createLog({ level: 'silent' });
+
+/** A directory of migrations that a test writes. */
+async function migrationsOf(
+  files: Readonly<Record<string, string>>,
+): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'morrow-migrations-'));
+  for (const [name, sql] of Object.entries(files)) await writeFile(join(path, name), sql);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
+
+async function applied({ pool }: Database): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ name: string }>('select name from migrations order by number');
+  return rows.map(({ name }) => name);
+}
+
+async function hasTable({ pool }: Database, name: string): Promise<boolean> {
+  const { rowCount } = await pool.query('select from pg_tables where tablename = $1', [name]);
+  return rowCount === 1;
+}
+
+const ONE = 'create table one (a integer);';
+const TWO = 'create table two (a integer);\ninsert into one values (2);';
+
+describe('migrations', () => {
+  it('run in order, once each', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    await using first = await migrationsOf({ '0001_one.sql': ONE });
+    await migrate(test.database, first.path, log);
+    assert.deepEqual(await applied(test.database), ['0001_one']);
+    await using both = await migrationsOf({ '0001_one.sql': ONE, '0002_two.sql': TWO });
+    await migrate(test.database, both.path, log);
+    await migrate(test.database, both.path, log);
+    assert.deepEqual(await applied(test.database), ['0001_one', '0002_two']);
+    assert.deepEqual((await test.database.pool.query('select a from one')).rows, [{ a: 2 }]);
+  });
+
+  it('run once when several processes start together', async () => {
+    await using test = await createTestDatabase({ migrated: false, connections: 8 });
+    await using directory = await migrationsOf({ '0001_one.sql': ONE, '0002_two.sql': TWO });
+    await Promise.all(Array.from({ length: 8 }, () => migrate(test.database, directory.path, log)));
+    assert.deepEqual((await test.database.pool.query('select a from one')).rows, [{ a: 2 }]);
+  });
+
+  it('that fail leave nothing of themselves, and those before them stay', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    const broken = 'create table two (a integer);\ninsert into nowhere values (1);';
+    await using directory = await migrationsOf({ '0001_one.sql': ONE, '0002_two.sql': broken });
+    await assert.rejects(migrate(test.database, directory.path, log), {
+      message: 'Migration 0002_two failed: relation "nowhere" does not exist',
+    });
+    assert.deepEqual(await applied(test.database), ['0001_one']);
+    assert.equal(await hasTable(test.database, 'two'), false);
+    await writeFile(join(directory.path, '0002_two.sql'), TWO);
+    await migrate(test.database, directory.path, log);
+    assert.deepEqual(await applied(test.database), ['0001_one', '0002_two']);
+  });
+
+  it('that landed may not be edited', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    await using directory = await migrationsOf({ '0001_one.sql': ONE });
+    await migrate(test.database, directory.path, log);
+    await writeFile(join(directory.path, '0001_one.sql'), `${ONE} -- edited`);
+    await writeFile(join(directory.path, '0002_two.sql'), TWO);
+    await assert.rejects(
+      migrate(test.database, directory.path, log),
+      /0001_one is not the one .* never edited/,
+    );
+    assert.equal(await hasTable(test.database, 'two'), false);
+  });
+
+  it('may be checked out with other line ends', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    await using directory = await migrationsOf({ '0001_one.sql': `${ONE}\n` });
+    await migrate(test.database, directory.path, log);
+    await writeFile(join(directory.path, '0001_one.sql'), `${ONE}\r\n`);
+    await migrate(test.database, directory.path, log);
+  });
+
+  it('refuse a database that is newer than the code', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    await using newer = await migrationsOf({ '0001_one.sql': ONE, '0002_two.sql': TWO });
+    await migrate(test.database, newer.path, log);
+    await using older = await migrationsOf({ '0001_one.sql': ONE });
+    await assert.rejects(
+      migrate(test.database, older.path, log),
+      /newer than this Morrow.*0002_two.*0001_one/,
+    );
+  });
+
+  it('are numbered without gaps and named like 0001_word.sql', async () => {
+    await using gap = await migrationsOf({ '0001_one.sql': ONE, '0003_three.sql': TWO });
+    await assert.rejects(readMigrations(gap.path), {
+      message: 'Migration 0003_three should have number 2.',
+    });
+    await using twice = await migrationsOf({ '0001_one.sql': ONE, '0001_two.sql': TWO });
+    await assert.rejects(readMigrations(twice.path), {
+      message: 'Migration 0001_two should have number 2.',
+    });
+    await using odd = await migrationsOf({ '1-one.sql': ONE });
+    await assert.rejects(readMigrations(odd.path), {
+      message: 'Migration 1-one.sql is not named like 0001_word.sql.',
+    });
+  });
+
+  it('leave a database that another Morrow finds complete', async () => {
+    await using test = await createTestDatabase();
+    const landed = await applied(test.database);
+    await migrate(test.database, MIGRATIONS_DIRECTORY, log);
+    assert.deepEqual(await applied(test.database), landed);
+    assert.equal(landed.length, (await readMigrations(MIGRATIONS_DIRECTORY)).length);
+  });
+});
