@@ -18,8 +18,12 @@ export function unnested<Row>(
 ): UnnestedInsert<Row> {
   const names = Object.keys(columns);
   const described = Object.values(columns);
-  const selected = names.map((name, index) => (described[index]?.type === 'hex' ? `decode(${name}, 'hex')` : name));
-  const arrays = described.map((column, index) => `$${index + 1}::${column.type === 'hex' ? 'text' : column.type}[]`);
+  const selected = names.map((name, index) =>
+    described[index]?.type === 'hex' ? `decode(${name}, 'hex')` : name,
+  );
+  const arrays = described.map(
+    (column, index) => `$${index + 1}::${column.type === 'hex' ? 'text' : column.type}[]`,
+  );
   return {
     text: `
       insert into ${table} (${names.join(', ')})

@@ -5,7 +5,13 @@ import type { ClientTransactionKey } from './client-transactions.ts';
 import { unnested } from './columns.ts';
 import type { Database } from './database.ts';
 import type { EventTable, MissingPrevEventTable } from './events.ts';
-import { insertFutures, supersedeFutures, type FutureClaim, type NewFuture, type ReplacedSlot } from './future-commit.ts';
+import {
+  insertFutures,
+  supersedeFutures,
+  type FutureClaim,
+  type NewFuture,
+  type ReplacedSlot,
+} from './future-commit.ts';
 import type { Membership } from './memberships.ts';
 import type { EncodedNode, StateRoot } from './state-node.ts';
 
@@ -111,13 +117,21 @@ interface Guards {
   readonly losses: ReadonlyMap<number, RoomCommitResult>;
 }
 
-async function takeGuards(client: pg.PoolClient, rooms: readonly RoomCommit[], nowMs: number): Promise<Guards> {
+async function takeGuards(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+  nowMs: number,
+): Promise<Guards> {
   const wanted = rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
   const claims = rooms.flatMap((room) => room.claims.map((claim) => ({ ...claim, roomNid: room.roomNid })));
-  const transactions = rooms.flatMap((room) => room.transactions.map((txn) => ({ ...txn, roomNid: room.roomNid })));
+  const transactions = rooms.flatMap((room) =>
+    room.transactions.map((txn) => ({ ...txn, roomNid: room.roomNid })),
+  );
   const [, stream, taken] = await Promise.all([
     client.query('begin'),
-    client.query<{ position: number }>('update stream set position = position + $1 returning position', [wanted]),
+    client.query<{ position: number }>('update stream set position = position + $1 returning position', [
+      wanted,
+    ]),
     client.query<GuardRow>(TAKE_GUARDS, [
       rooms.map((room) => room.roomNid),
       rooms.map((room) => room.roomId),
@@ -141,7 +155,9 @@ async function takeGuards(client: pg.PoolClient, rooms: readonly RoomCommit[], n
   const passed = new Set(taken.rows.filter((row) => row.kind === 'room').map((row) => row.nid));
   const claimed = new Set(taken.rows.filter((row) => row.kind === 'future').map((row) => row.nid));
   const stored = new Set(
-    taken.rows.filter((row) => row.kind === 'transaction').map((row) => JSON.stringify([row.nid, ...row.key])),
+    taken.rows
+      .filter((row) => row.kind === 'transaction')
+      .map((row) => JSON.stringify([row.nid, ...row.key])),
   );
   const losses = new Map<number, RoomCommitResult>();
   for (const claim of claims) {
@@ -210,7 +226,10 @@ function undoAll(rooms: readonly RoomCommit[], guard: Guards): Map<number, RoomC
 }
 
 /** Deals out the allotted positions to the timeline events, in order; the allotment ends at `lastPosition`. */
-function placeEvents(rooms: readonly RoomCommit[], lastPosition: number): Map<number, (number | undefined)[]> {
+function placeEvents(
+  rooms: readonly RoomCommit[],
+  lastPosition: number,
+): Map<number, (number | undefined)[]> {
   const count = rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
   let next = lastPosition - count + 1;
   return new Map(
@@ -249,7 +268,9 @@ async function writeRooms(
   const emptied = changes.filter((change) => change.event === undefined);
   write(UPSERT_STATE, [taken.map((c) => c.roomNid), taken.map((c) => c.key), taken.map((c) => c.event)]);
   write(DELETE_STATE, [emptied.map((c) => c.roomNid), emptied.map((c) => c.key)]);
-  const members = rooms.flatMap((room) => room.memberships.map((member) => ({ ...member, roomNid: room.roomNid })));
+  const members = rooms.flatMap((room) =>
+    room.memberships.map((member) => ({ ...member, roomNid: room.roomNid })),
+  );
   write(UPSERT_MEMBERSHIPS, [
     members.map((member) => member.roomNid),
     members.map((member) => member.userNid),
@@ -259,9 +280,13 @@ async function writeRooms(
     members.map((member) => member.isLocal),
   ]);
   write(DELETE_EXTREMITIES, [rooms.map((room) => room.roomNid)]);
-  const tips = rooms.flatMap((room) => room.extremities.map((eventNid) => ({ roomNid: room.roomNid, eventNid })));
+  const tips = rooms.flatMap((room) =>
+    room.extremities.map((eventNid) => ({ roomNid: room.roomNid, eventNid })),
+  );
   write(INSERT_EXTREMITIES, [tips.map((tip) => tip.roomNid), tips.map((tip) => tip.eventNid)]);
-  const missing = rooms.flatMap((room) => room.missingPrevs.map((prev) => ({ ...prev, roomNid: room.roomNid })));
+  const missing = rooms.flatMap((room) =>
+    room.missingPrevs.map((prev) => ({ ...prev, roomNid: room.roomNid })),
+  );
   write(INSERT_MISSING_PREVS, [
     missing.map((prev) => prev.roomNid),
     missing.map((prev) => prev.prev_event_id),
@@ -289,28 +314,38 @@ const INSERT_NODES = `
   select decode(hash, 'hex'), body from unnest($1::text[], $2::bytea[]) as n (hash, body)
   on conflict do nothing`;
 
-const INSERT_EVENTS = unnested<EventToInsert & { readonly position: number | null }>('events', {
-  event_nid: { type: 'bigint', of: (event) => event.event_nid },
-  event_id: { type: 'text', of: (event) => event.event_id },
-  room_nid: { type: 'bigint', of: (event) => event.room_nid },
-  position: { type: 'bigint', of: (event) => event.position },
-  status: { type: 'smallint', of: (event) => event.status },
-  depth: { type: 'bigint', of: (event) => event.depth },
-  origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
-  sender_nid: { type: 'bigint', of: (event) => event.sender_nid },
-  type: { type: 'text', of: (event) => event.type },
-  state_key_nid: { type: 'bigint', of: (event) => event.state_key_nid },
-  state_before: { type: 'hex', of: (event) => event.state_before },
-  state_after: { type: 'hex', of: (event) => event.state_after },
-  replaces_nid: { type: 'bigint', of: (event) => event.replaces_nid },
-  redacted_by_nid: { type: 'bigint', of: (event) => event.redacted_by_nid },
-  redacts: { type: 'text', of: (event) => event.redacts },
-  session_nid: { type: 'bigint', of: (event) => event.session_nid },
-  txn_id: { type: 'text', of: (event) => event.txn_id },
-  delay_id: { type: 'text', of: (event) => event.delay_id },
-  rejection: { type: 'text', of: (event) => event.rejection },
-  json: { type: 'text', of: (event) => event.json },
-});
+/** An outlier that is given a place keeps its row. */
+const PLACE_OUTLIER = `
+  on conflict (event_nid) do update set position = excluded.position, status = excluded.status,
+    state_before = excluded.state_before, state_after = excluded.state_after, replaces_nid = excluded.replaces_nid,
+    rejection = excluded.rejection`;
+
+const INSERT_EVENTS = unnested<EventToInsert & { readonly position: number | null }>(
+  'events',
+  {
+    event_nid: { type: 'bigint', of: (event) => event.event_nid },
+    event_id: { type: 'text', of: (event) => event.event_id },
+    room_nid: { type: 'bigint', of: (event) => event.room_nid },
+    position: { type: 'bigint', of: (event) => event.position },
+    status: { type: 'smallint', of: (event) => event.status },
+    depth: { type: 'bigint', of: (event) => event.depth },
+    origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
+    sender_nid: { type: 'bigint', of: (event) => event.sender_nid },
+    type: { type: 'text', of: (event) => event.type },
+    state_key_nid: { type: 'bigint', of: (event) => event.state_key_nid },
+    state_before: { type: 'hex', of: (event) => event.state_before },
+    state_after: { type: 'hex', of: (event) => event.state_after },
+    replaces_nid: { type: 'bigint', of: (event) => event.replaces_nid },
+    redacted_by_nid: { type: 'bigint', of: (event) => event.redacted_by_nid },
+    redacts: { type: 'text', of: (event) => event.redacts },
+    session_nid: { type: 'bigint', of: (event) => event.session_nid },
+    txn_id: { type: 'text', of: (event) => event.txn_id },
+    delay_id: { type: 'text', of: (event) => event.delay_id },
+    rejection: { type: 'text', of: (event) => event.rejection },
+    json: { type: 'text', of: (event) => event.json },
+  },
+  PLACE_OUTLIER,
+);
 
 const INSERT_ROOM_STATES = `
   insert into room_states (room_nid, position, state_root)

@@ -65,7 +65,10 @@ export interface StoredEvent {
   readonly json: string;
 }
 
-interface StoredEventRow extends Omit<EventTable, 'depth' | 'origin_server_ts' | 'type' | 'redacts' | 'rejection'> {
+interface StoredEventRow extends Omit<
+  EventTable,
+  'depth' | 'origin_server_ts' | 'type' | 'redacts' | 'rejection'
+> {
   readonly room_id: RoomId;
   readonly room_version: string;
 }
@@ -153,12 +156,18 @@ export async function listRoomsChanged(
   limit: number,
 ): Promise<{ roomNid: number; position: number }[]> {
   const { rows } = await sql<{ room_nid: number; position: number }>`
-    select room_nid, position from events where position > ${after} order by position limit ${limit}`.execute(db);
+    select room_nid, position from events where position > ${after} order by position limit ${limit}`.execute(
+    db,
+  );
   return rows.map((row) => ({ roomNid: row.room_nid, position: row.position }));
 }
 
 /** Those of the ids that some accepted event cites in prev_events and that were missing then. */
-export async function listCitedMissing(db: Db, roomNid: number, eventIds: readonly EventId[]): Promise<EventId[]> {
+export async function listCitedMissing(
+  db: Db,
+  roomNid: number,
+  eventIds: readonly EventId[],
+): Promise<EventId[]> {
   const { rows } = await sql<{ prev_event_id: EventId }>`
     select distinct prev_event_id from missing_prev_events
     where room_nid = ${roomNid} and prev_event_id = any(${eventIds}::text[])`.execute(db);

@@ -48,34 +48,33 @@ export interface ReplacedSlot {
 }
 
 const INSERT_FUTURES = unnested<NewFuture>('futures', {
-    future_nid: { type: 'bigint', of: (future) => future.futureNid },
-    token_id: { type: 'text', of: (future) => future.tokenId ?? null },
-    user_nid: { type: 'bigint', of: (future) => future.userNid },
-    device_id: { type: 'text', of: (future) => future.deviceId ?? null },
-    room_nid: { type: 'bigint', of: (future) => future.roomNid },
-    status: { type: 'text', of: () => 'pending' },
-    timeout_ms: { type: 'bigint', of: (future) => future.timeoutMs },
-    since_ts: { type: 'bigint', of: (future) => future.sinceTs },
-    deadline_ts: { type: 'bigint', of: (future) => future.sinceTs + future.timeoutMs },
-    watched_state_key_nid: { type: 'bigint', of: (future) => future.watchedStateKeyNid ?? null },
-    watched_event_id: { type: 'text', of: (future) => future.watchedEventId ?? null },
-    send_now_event_id: { type: 'text', of: (future) => future.sendNowEventId ?? null },
-    mirror: { type: 'text', of: (future) => future.mirror ?? null },
+  future_nid: { type: 'bigint', of: (future) => future.futureNid },
+  token_id: { type: 'text', of: (future) => future.tokenId ?? null },
+  user_nid: { type: 'bigint', of: (future) => future.userNid },
+  device_id: { type: 'text', of: (future) => future.deviceId ?? null },
+  room_nid: { type: 'bigint', of: (future) => future.roomNid },
+  status: { type: 'text', of: () => 'pending' },
+  timeout_ms: { type: 'bigint', of: (future) => future.timeoutMs },
+  since_ts: { type: 'bigint', of: (future) => future.sinceTs },
+  deadline_ts: { type: 'bigint', of: (future) => future.sinceTs + future.timeoutMs },
+  watched_state_key_nid: { type: 'bigint', of: (future) => future.watchedStateKeyNid ?? null },
+  watched_event_id: { type: 'text', of: (future) => future.watchedEventId ?? null },
+  send_now_event_id: { type: 'text', of: (future) => future.sendNowEventId ?? null },
+  mirror: { type: 'text', of: (future) => future.mirror ?? null },
 });
 
-const INSERT_ALTERNATIVES = unnested<NewAlternative & { readonly futureNid: number; readonly ordinal: number }>(
-  'future_alternatives',
-  {
-    future_nid: { type: 'bigint', of: (alternative) => alternative.futureNid },
-    ordinal: { type: 'integer', of: (alternative) => alternative.ordinal },
-    trigger: { type: 'text', of: (alternative) => alternative.trigger },
-    delay_id: { type: 'text', of: (alternative) => alternative.delayId },
-    type: { type: 'text', of: (alternative) => alternative.type },
-    state_key: { type: 'text', of: (alternative) => alternative.stateKey ?? null },
-    content: { type: 'text', of: (alternative) => alternative.content },
-    redacts: { type: 'text', of: (alternative) => alternative.redacts ?? null },
-  },
-);
+const INSERT_ALTERNATIVES = unnested<
+  NewAlternative & { readonly futureNid: number; readonly ordinal: number }
+>('future_alternatives', {
+  future_nid: { type: 'bigint', of: (alternative) => alternative.futureNid },
+  ordinal: { type: 'integer', of: (alternative) => alternative.ordinal },
+  trigger: { type: 'text', of: (alternative) => alternative.trigger },
+  delay_id: { type: 'text', of: (alternative) => alternative.delayId },
+  type: { type: 'text', of: (alternative) => alternative.type },
+  state_key: { type: 'text', of: (alternative) => alternative.stateKey ?? null },
+  content: { type: 'text', of: (alternative) => alternative.content },
+  redacts: { type: 'text', of: (alternative) => alternative.redacts ?? null },
+});
 
 /** What the statements of a commit run on: a checked-out connection inside a transaction. */
 export type Connection = Pick<pg.PoolClient, 'query'>;
@@ -83,7 +82,11 @@ export type Connection = Pick<pg.PoolClient, 'query'>;
 /** Stores futures with their alternatives. Runs inside the caller's transaction. */
 export async function insertFutures(connection: Connection, futures: readonly NewFuture[]): Promise<void> {
   const alternatives = futures.flatMap((future) =>
-    future.alternatives.map((alternative, ordinal) => ({ ...alternative, futureNid: future.futureNid, ordinal })),
+    future.alternatives.map((alternative, ordinal) => ({
+      ...alternative,
+      futureNid: future.futureNid,
+      ordinal,
+    })),
   );
   await Promise.all([
     connection.query(INSERT_FUTURES.text, INSERT_FUTURES.columnsOf(futures)),

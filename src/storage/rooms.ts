@@ -51,13 +51,19 @@ export interface StoredRoom {
   readonly roomVersion: string;
   readonly version: number;
   readonly stateRoot: StateRoot;
-  readonly extremities: readonly { readonly eventNid: number; readonly eventId: EventId; readonly depth: number }[];
+  readonly extremities: readonly {
+    readonly eventNid: number;
+    readonly eventId: EventId;
+    readonly json: string;
+  }[];
 }
 
 /** A room with its forward extremities, read at one moment; undefined when the server does not know it. */
 export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | undefined> {
-  const { rows } = await sql<RoomTable & { event_nid: number | null; event_id: EventId | null; depth: number | null }>`
-    select r.room_nid, r.room_id, r.room_version, r.version, r.state_root, x.event_nid, e.event_id, e.depth
+  const { rows } = await sql<
+    RoomTable & { event_nid: number | null; event_id: EventId | null; json: string | null }
+  >`
+    select r.room_nid, r.room_id, r.room_version, r.version, r.state_root, x.event_nid, e.event_id, e.json
     from rooms r
     left join forward_extremities x on x.room_nid = r.room_nid
     left join events e on e.event_nid = x.event_nid
@@ -65,9 +71,9 @@ export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | und
   const [room] = rows;
   if (room === undefined) return undefined;
   const extremities = rows.flatMap((row) =>
-    row.event_nid === null || row.event_id === null || row.depth === null
+    row.event_nid === null || row.event_id === null || row.json === null
       ? []
-      : [{ eventNid: row.event_nid, eventId: row.event_id, depth: row.depth }],
+      : [{ eventNid: row.event_nid, eventId: row.event_id, json: row.json }],
   );
   return {
     roomNid: room.room_nid,
@@ -81,7 +87,9 @@ export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | und
 
 /** The interned id of a room. */
 export async function findRoomNid(db: Db, roomId: RoomId): Promise<number | undefined> {
-  const { rows } = await sql<{ room_nid: number }>`select room_nid from rooms where room_id = ${roomId}`.execute(db);
+  const { rows } = await sql<{
+    room_nid: number;
+  }>`select room_nid from rooms where room_id = ${roomId}`.execute(db);
   return rows[0]?.room_nid;
 }
 
@@ -101,7 +109,9 @@ export async function listCurrentState(
   db: Db,
   roomNid: number,
   stateKeyNids: readonly number[],
-): Promise<{ version: number; entries: Map<number, { eventId: EventId; eventNid: number; json: string }> } | undefined> {
+): Promise<
+  { version: number; entries: Map<number, { eventId: EventId; eventNid: number; json: string }> } | undefined
+> {
   const { rows } = await sql<{
     version: number;
     state_key_nid: number | null;
@@ -132,7 +142,11 @@ export async function listWholeState(db: Db, roomNid: number): Promise<Map<numbe
 }
 
 /** The state root that was current at a stream position; undefined before the room's first event. */
-export async function findStateRootAt(db: Db, roomNid: number, position: number): Promise<StateRoot | undefined> {
+export async function findStateRootAt(
+  db: Db,
+  roomNid: number,
+  position: number,
+): Promise<StateRoot | undefined> {
   const { rows } = await sql<{ state_root: Buffer }>`
     select state_root from room_states where room_nid = ${roomNid} and position <= ${position}
     order by position desc limit 1`.execute(db);

@@ -1,10 +1,18 @@
 import type { AccountTables } from './accounts.ts';
 import type { ClientTransactionTables } from './client-transactions.ts';
+import type { DeviceTables } from './devices.ts';
 import type { EventTables } from './events.ts';
+import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
 import type { MembershipTables } from './memberships.ts';
+import type { OpenIdTokenTables } from './openid-tokens.ts';
+import type { RegistrationNonceTables } from './registration-nonces.ts';
+import type { RegistrationTokenTables } from './registration-tokens.ts';
 import type { RoomTables } from './rooms.ts';
+import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
+import type { ToDeviceTables } from './to-device.ts';
+import type { UiaSessionTables } from './uia-sessions.ts';
 import type { UserTables } from './users.ts';
 
 export interface StreamTable {
@@ -17,11 +25,19 @@ export interface Tables
   extends
     AccountTables,
     ClientTransactionTables,
+    DeviceTables,
     EventTables,
+    FilterTables,
     FutureTables,
     MembershipTables,
+    OpenIdTokenTables,
+    RegistrationNonceTables,
+    RegistrationTokenTables,
     RoomTables,
+    SessionTables,
     StateNodeTables,
+    ToDeviceTables,
+    UiaSessionTables,
     UserTables {
   stream: StreamTable;
 }

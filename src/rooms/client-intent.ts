@@ -1,0 +1,120 @@
+import { badJson, invalidParam, tooLarge, type MatrixError } from '../matrix/errors.ts';
+import { chooseEventId } from '../matrix/event-building.ts';
+import {
+  parseEventId,
+  parseUserId,
+  type EventId,
+  type ServerName,
+  type UserId,
+} from '../matrix/identifiers.ts';
+import { CanonicalJsonError, encodeCanonicalJson } from '../matrix/canonical-json.ts';
+import { membershipIn } from '../matrix/power-levels.ts';
+import type { Clock } from '../util/clock.ts';
+import type { JsonObject } from '../util/json.ts';
+import type { Random } from '../util/random.ts';
+import type { LocalIntent } from './intent.ts';
+
+/** An event as a client writes it, now or for later. */
+export interface ClientEventInput {
+  readonly type: string;
+  /** undefined for a message event. */
+  readonly stateKey: string | undefined;
+  readonly content: JsonObject;
+  /** What an m.room.redaction redacts; `content.redacts` counts when this is undefined. */
+  readonly redacts?: EventId | undefined;
+}
+
+const MOST_NAME_BYTES = 255;
+const MOST_EVENT_BYTES = 65_536;
+/** What a PDU needs beside its content: previous and auth events, hashes, signature, names. */
+const PDU_RESERVE_BYTES = 2_048;
+
+/**
+ * What is wrong with an event whatever the room's state says, or undefined. The same for an event that is sent now
+ * and for one that is scheduled. https://spec.matrix.org/v1.19/client-server-api/#size-limits
+ */
+export function findEventFault(event: ClientEventInput): MatrixError | undefined {
+  if (event.type === '') return badJson('The event type must not be empty.');
+  if (Buffer.byteLength(event.type) > MOST_NAME_BYTES)
+    return tooLarge('The event type is longer than 255 bytes.');
+  if (event.stateKey !== undefined && Buffer.byteLength(event.stateKey) > MOST_NAME_BYTES) {
+    return tooLarge('The state key is longer than 255 bytes.');
+  }
+  return findContentFault(event.content) ?? findTypeFault(event);
+}
+
+function findContentFault(content: JsonObject): MatrixError | undefined {
+  try {
+    const bytes = Buffer.byteLength(encodeCanonicalJson(content));
+    if (bytes <= MOST_EVENT_BYTES - PDU_RESERVE_BYTES) return undefined;
+    return tooLarge('The event would be larger than 65536 bytes.');
+  } catch (error) {
+    if (error instanceof CanonicalJsonError)
+      return badJson(`The content is not canonical JSON: ${error.message}.`);
+    throw error;
+  }
+}
+
+/** What certain types ask of their content. */
+function findTypeFault(event: ClientEventInput): MatrixError | undefined {
+  const { type, stateKey, content } = event;
+  if (type === 'm.room.create') return badJson('A room has one m.room.create event, made with the room.');
+  if (type === 'm.room.member') {
+    if (stateKey === undefined || parseUserId(stateKey) === undefined) {
+      return badJson('The state key of an m.room.member event must be a user id.');
+    }
+    if (membershipIn(content) === undefined)
+      return badJson('An m.room.member event must have a known membership.');
+  }
+  if (type === 'm.room.message' && stateKey === undefined && !isMessageContent(content)) {
+    return badJson('An m.room.message event must have the strings msgtype and body.');
+  }
+  if (type === 'm.room.redaction' && stateKey === undefined && redactsOf(event) === undefined) {
+    return invalidParam('An m.room.redaction must name an event in redacts.');
+  }
+  return undefined;
+}
+
+function isMessageContent(content: JsonObject): boolean {
+  return typeof content['msgtype'] === 'string' && typeof content['body'] === 'string';
+}
+
+/** The event that a redaction names, wherever the client wrote it. */
+function redactsOf(event: ClientEventInput): EventId | undefined {
+  return event.type === 'm.room.redaction'
+    ? (event.redacts ?? parseEventId(event.content['redacts']))
+    : undefined;
+}
+
+/** What making intents uses. */
+export interface IntentDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly serverName: ServerName;
+}
+
+/** The intent to send a client's event now. */
+export function clientIntent(
+  deps: IntentDeps,
+  sender: UserId,
+  event: ClientEventInput,
+  extra: {
+    readonly session?: LocalIntent['session'];
+    readonly delayId?: string | undefined;
+    /** Milliseconds since the epoch; now when left out. */
+    readonly originServerTs?: number | undefined;
+  } = {},
+): LocalIntent {
+  return {
+    kind: 'local',
+    sender,
+    type: event.type,
+    stateKey: event.stateKey,
+    content: event.content,
+    redacts: redactsOf(event),
+    originServerTs: extra.originServerTs ?? deps.clock.nowMs(),
+    chosenEventId: chooseEventId(deps.random, deps.serverName),
+    session: extra.session,
+    delayId: extra.delayId,
+  };
+}

@@ -1,0 +1,77 @@
+import { commitRooms, type RoomCommit, type RoomCommitResult } from '../storage/commit.ts';
+import type { Database } from '../storage/database.ts';
+import type { Clock } from '../util/clock.ts';
+
+const MOST_ROOMS_IN_BATCH = 200;
+
+interface Waiting {
+  readonly room: RoomCommit;
+  readonly resolve: (result: RoomCommitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: while one batch is in flight the next one gathers, so that many rooms share a transaction and an
+ * idle server adds no wait.
+ *
+ * ```
+ *   idle ──submit──► in flight ──done, none waiting──► idle
+ *                     │      ▲
+ *                     └──────┘ done, some waiting: they are the next batch
+ * ```
+ */
+export class Committer {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(deps: { readonly database: Database; readonly clock: Clock }) {
+    this.#database = deps.database;
+    this.#clock = deps.clock;
+  }
+
+  /** Commits one room's changes, together with whatever else waits. Rejects when the database is lost. */
+  submit(room: RoomCommit): Promise<RoomCommitResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ room, resolve, reject });
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  /** Resolves when nothing is in flight. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop: rooms that were decided at the same moment go together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MOST_ROOMS_IN_BATCH);
+      await this.#commit(batch);
+    }
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const results = await commitRooms(
+        this.#database,
+        batch.map((waiting) => waiting.room),
+        this.#clock.nowMs(),
+      );
+      const undone: Waiting[] = [];
+      for (const waiting of batch) {
+        const result = results.get(waiting.room.roomNid);
+        if (result === undefined) waiting.reject(new Error('a room of a commit was not answered for'));
+        else if (result.kind === 'undone') undone.push(waiting);
+        else waiting.resolve(result);
+      }
+      this.#waiting.unshift(...undone);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import { isDeepStrictEqual } from 'node:util';
+import { authEventSlots } from '../matrix/auth-events.ts';
+import { checkAuthRules } from '../matrix/auth-rules/auth-rules.ts';
+import { forbidden, MatrixError } from '../matrix/errors.ts';
+import { stateSlot, type StateSlot } from '../matrix/event.ts';
+import { buildEvent } from '../matrix/event-building.ts';
+import { CREATE_SLOT, POWER_LEVELS_SLOT, powerLevelsOf } from '../matrix/power-levels.ts';
+import type { Decision, Facts, Identity, RoomChange } from './decision.ts';
+import type { LocalIntent } from './intent.ts';
+import { knows, type RoomEvent, type RoomSnapshot, type StateDelta } from './snapshot.ts';
+
+const MOST_PREV_EVENTS = 20;
+const DEEPEST = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Decides on an event that this server builds: on top of all forward extremities, authorised against the current
+ * state as it is now. https://spec.matrix.org/v1.19/server-server-api/#authorization-rules
+ */
+export function decideLocal(
+  snapshot: RoomSnapshot,
+  facts: Facts,
+  intent: LocalIntent,
+  eventNid: number,
+  identity: Identity,
+): Decision {
+  const { rules } = snapshot;
+  const authSlots = authEventSlots(intent, rules);
+  const ownSlot = intent.stateKey === undefined ? undefined : stateSlot(intent.type, intent.stateKey);
+  const wanted = [CREATE_SLOT, POWER_LEVELS_SLOT, ...authSlots, ...(ownSlot === undefined ? [] : [ownSlot])];
+  const unknown = wanted.filter((slot) => !knows(snapshot, slot));
+  if (unknown.length > 0) return { kind: 'needs', slots: unknown };
+
+  const replaced = ownSlot === undefined ? undefined : snapshot.known.get(ownSlot);
+  if (replaced !== undefined && isSameState(replaced, intent))
+    return { kind: 'unchanged', current: replaced };
+
+  const redaction = judgeRedaction(snapshot, facts, intent);
+  if (redaction.kind !== 'judged') return redaction;
+
+  const event = tryBuild(snapshot, intent, authSlots, identity);
+  if (event instanceof MatrixError) return { kind: 'refused', error: event };
+  const verdict = checkAuthRules(event, (slot) => snapshot.known.get(slot)?.event, rules);
+  if (!verdict.allowed) return { kind: 'refused', error: forbidden(verdict.reason) };
+
+  const made: RoomEvent = { event, nid: eventNid };
+  const delta: StateDelta = new Map(ownSlot === undefined ? [] : [[ownSlot, made]]);
+  const stateAfter: RoomChange['stateAfter'] =
+    delta.size === 0 ? snapshot.state : { kind: 'changed', from: snapshot.state, delta };
+  return {
+    kind: 'change',
+    event,
+    nid: eventNid,
+    status: 'accepted',
+    reason: undefined,
+    stateBefore: snapshot.state,
+    stateAfter,
+    replaces: replaced,
+    currentState: stateAfter,
+    currentDelta: delta,
+    tips: [made, ...deepestFirst(snapshot.tips).slice(MOST_PREV_EVENTS)],
+    redactsNow: redaction.target,
+    intent,
+  };
+}
+
+/** The same sender setting the same content again makes no new event. */
+function isSameState(current: RoomEvent, intent: LocalIntent): boolean {
+  return current.event.sender === intent.sender && isDeepStrictEqual(current.event.content, intent.content);
+}
+
+function deepestFirst(tips: readonly RoomEvent[]): readonly RoomEvent[] {
+  return tips.toSorted((a, b) => b.event.depth - a.event.depth);
+}
+
+function tryBuild(
+  snapshot: RoomSnapshot,
+  intent: LocalIntent,
+  authSlots: readonly StateSlot[],
+  identity: Identity,
+): ReturnType<typeof buildEvent> | MatrixError {
+  const prevs = deepestFirst(snapshot.tips).slice(0, MOST_PREV_EVENTS);
+  const deepest = prevs[0]?.event.depth ?? 0;
+  try {
+    return buildEvent({
+      rules: snapshot.rules,
+      roomId: snapshot.roomId,
+      type: intent.type,
+      sender: intent.sender,
+      stateKey: intent.stateKey,
+      content: intent.content,
+      redacts: intent.redacts,
+      prevEvents: prevs.map((tip) => tip.event),
+      authEvents: authSlots.flatMap((slot) => snapshot.known.get(slot)?.event ?? []),
+      depth: Math.min(deepest + 1, DEEPEST),
+      originServerTs: intent.originServerTs,
+      serverName: identity.serverName,
+      key: identity.key,
+      chosenEventId: intent.chosenEventId,
+    });
+  } catch (error) {
+    if (error instanceof MatrixError) return error;
+    throw error;
+  }
+}
+
+type RedactionJudgement =
+  | { readonly kind: 'judged'; readonly target: RoomEvent | undefined }
+  | Exclude<Decision, RoomChange>;
+
+/**
+ * Since v3 a redaction is authorised by the redact level, or because it redacts an event of its own sender; whoever
+ * has neither is told so instead of sending one that nobody would apply.
+ * https://spec.matrix.org/v1.19/rooms/v3/#handling-redactions
+ */
+function judgeRedaction(snapshot: RoomSnapshot, facts: Facts, intent: LocalIntent): RedactionJudgement {
+  if (intent.type !== 'm.room.redaction' || intent.redacts === undefined)
+    return { kind: 'judged', target: undefined };
+  if (snapshot.uncommitted.has(intent.redacts)) return { kind: 'needs', flush: true };
+  if (!facts.events.has(intent.redacts)) return { kind: 'needs', events: [intent.redacts] };
+  const found = facts.events.get(intent.redacts);
+  const target = found?.event.roomId === snapshot.roomId ? found : undefined;
+  const levels = powerLevelsOf((slot) => snapshot.known.get(slot)?.event, snapshot.rules);
+  const level = levels.userLevel(intent.sender);
+  if (level < levels.redact && target?.event.sender !== intent.sender) {
+    return {
+      kind: 'refused',
+      error: forbidden(
+        `Redacting an event of someone else needs power level ${levels.redact}; ${intent.sender} has ${level}.`,
+      ),
+    };
+  }
+  return { kind: 'judged', target };
+}

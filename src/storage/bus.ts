@@ -1,0 +1,137 @@
+import pg from 'pg';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import type { Database } from './database.ts';
+
+/** Wake-ups between processes. What is lost costs time, never data: every reader re-reads from its own position. */
+export interface Bus extends AsyncDisposable {
+  /** Says that something happened; announcements close together are one message. */
+  publish(topic: BusTopic): void;
+  /** Calls `listener` for what other processes say, and once in a while in case that something was lost. */
+  subscribe(listener: (topics: ReadonlySet<BusTopic>) => void): void;
+}
+
+/** `stream`: there are new positions. `futures`: a deadline may have come nearer. */
+export type BusTopic = 'stream' | 'futures';
+
+const CHANNEL = 'morrow';
+const GATHER_MS = 5;
+const POLL_MS = 2_000;
+const LONGEST_RECONNECT_MS = 10_000;
+
+/** The bus over LISTEN/NOTIFY: one connection that listens, one message per process and few milliseconds. */
+export class PostgresBus implements Bus {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Names this process in its messages, so that it can pass over its own. */
+  readonly #self: string;
+  readonly #listeners: ((topics: ReadonlySet<BusTopic>) => void)[] = [];
+  readonly #gathered = new Set<BusTopic>();
+  #sending: Promise<unknown> | undefined;
+  #client: pg.Client | undefined;
+  #timers = new Set<Timer>();
+  #attempts = 0;
+  #closed = false;
+
+  constructor(deps: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly self: string;
+  }) {
+    this.#database = deps.database;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#self = deps.self;
+  }
+
+  /** Connects; later losses of the connection are mended in the background. */
+  async start(): Promise<void> {
+    await this.#connect();
+    this.#poll();
+  }
+
+  publish(topic: BusTopic): void {
+    if (this.#closed) return;
+    this.#gathered.add(topic);
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined;
+    });
+  }
+
+  subscribe(listener: (topics: ReadonlySet<BusTopic>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) timer.cancel();
+    await this.#sending;
+    await this.#client?.end().catch(() => undefined);
+  }
+
+  async #send(): Promise<void> {
+    while (this.#gathered.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      const payload = [this.#self, ...this.#gathered].join(' ');
+      this.#gathered.clear();
+      // A wake-up that cannot be sent is made up for by the others' polling.
+      await this.#database.pool.query('select pg_notify($1, $2)', [CHANNEL, payload]).catch(() => undefined);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client(this.#database.pool.options);
+    client.on('error', () => this.#reconnect(client));
+    client.on('end', () => this.#reconnect(client));
+    client.on('notification', (message) => this.#receive(message.payload ?? ''));
+    await client.connect();
+    await client.query(`listen ${CHANNEL}`);
+    this.#client = client;
+    this.#attempts = 0;
+  }
+
+  #reconnect(lost: pg.Client): void {
+    if (this.#closed || (this.#client !== undefined && this.#client !== lost)) return;
+    this.#client = undefined;
+    this.#attempts += 1;
+    const waitMs = Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** this.#attempts) * (0.5 + Math.random() / 2);
+    this.#later(waitMs, () => {
+      this.#connect().then(
+        () => this.#deliver(new Set<BusTopic>(['stream', 'futures'])),
+        (error: unknown) => {
+          this.#log.warn({ err: error }, 'the listening connection is away');
+          this.#reconnect(lost);
+        },
+      );
+    });
+  }
+
+  #receive(payload: string): void {
+    const [sender, ...topics] = payload.split(' ');
+    if (sender === this.#self) return;
+    this.#deliver(
+      new Set(topics.filter((topic): topic is BusTopic => topic === 'stream' || topic === 'futures')),
+    );
+  }
+
+  #deliver(topics: ReadonlySet<BusTopic>): void {
+    for (const listener of this.#listeners) listener(topics);
+  }
+
+  #poll(): void {
+    this.#later(POLL_MS, () => {
+      this.#deliver(new Set<BusTopic>(['stream', 'futures']));
+      this.#poll();
+    });
+  }
+
+  #later(waitMs: number, run: () => void): void {
+    const timer = this.#clock.schedule(this.#clock.nowMs() + waitMs, () => {
+      this.#timers.delete(timer);
+      if (!this.#closed) run();
+    });
+    this.#timers.add(timer);
+  }
+}
