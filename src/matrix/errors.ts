@@ -66,6 +66,7 @@ export const userSuspended = kind(403, 'M_USER_SUSPENDED');
 export const notFound = kind(404, 'M_NOT_FOUND');
 export const unrecognized = kind(404, 'M_UNRECOGNIZED');
 export const methodNotAllowed = kind(405, 'M_UNRECOGNIZED');
+export const requestTimedOut = kind(408, 'M_UNKNOWN');
 export const conflict = kind(409, 'M_UNKNOWN');
 export const tooLarge = kind(413, 'M_TOO_LARGE');
 
