@@ -1,0 +1,45 @@
+import type { IncomingMessage } from 'node:http';
+import { forbidden, guestAccessForbidden, missingToken } from '../matrix/errors.ts';
+import type { AuthKind, Requester } from './endpoint.ts';
+
+/** Where a request came from: kept with the session, so that its owner can recognise the device. */
+export interface RequestOrigin {
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+}
+
+/** Finds who an access token belongs to. Throws 401 M_UNKNOWN_TOKEN (and the like) for a token that is no good. */
+export type Authenticate = (accessToken: string, origin: RequestOrigin) => Promise<Requester>;
+
+/**
+ * The access token of a request: `Authorization: Bearer …` or, if there is no such header, `?access_token=…`.
+ * https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens
+ */
+export function findAccessToken(request: IncomingMessage, query: URLSearchParams): string | undefined {
+  const header = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '');
+  return header?.[1] ?? (query.get('access_token') || undefined);
+}
+
+/**
+ * Lets a request through to an endpoint of this auth kind, and says whose it is. Throws 401 M_MISSING_TOKEN, what
+ * `authenticate` throws, 403 M_GUEST_ACCESS_FORBIDDEN for guests and 403 M_FORBIDDEN for all but administrators.
+ */
+export async function admit(
+  auth: AuthKind,
+  accessToken: string | undefined,
+  origin: RequestOrigin,
+  authenticate: Authenticate,
+): Promise<Requester | undefined> {
+  if (auth === 'none') return undefined;
+  if (accessToken === undefined) {
+    if (auth === 'optional') return undefined;
+    throw missingToken('Missing access token');
+  }
+  const requester = await authenticate(accessToken, origin);
+  if (requester.isGuest && (auth === 'user' || auth === 'admin')) {
+    throw guestAccessForbidden('Guests may not use this endpoint');
+  }
+  if (auth === 'admin' && !requester.isAdmin)
+    throw forbidden('Only server administrators may use this endpoint');
+  return requester;
+}
