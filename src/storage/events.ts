@@ -102,7 +102,8 @@ function readRow(row: StoredEventRow): StoredEvent {
   };
 }
 
-async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredEvent[]> {
+/** Events by a condition on `e`, the events table; an `order by` may follow it. For the queries of this floor. */
+export async function listEventsWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredEvent[]> {
   const { rows } = await sql<StoredEventRow>`${SELECT_EVENT} where ${condition}`.execute(db);
   return rows.map(readRow);
 }
@@ -110,18 +111,18 @@ async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<Stored
 /** Those of the events that are here, in no order. */
 export function listEventsById(db: Db, eventIds: readonly EventId[]): Promise<StoredEvent[]> {
   if (eventIds.length === 0) return Promise.resolve([]);
-  return listWhere(db, sql`e.event_id = any(${eventIds}::text[])`);
+  return listEventsWhere(db, sql`e.event_id = any(${eventIds}::text[])`);
 }
 
 /** Events by interned id, in no order. */
 export function listEventsByNid(db: Db, eventNids: readonly number[]): Promise<StoredEvent[]> {
   if (eventNids.length === 0) return Promise.resolve([]);
-  return listWhere(db, sql`e.event_nid = any(${eventNids}::bigint[])`);
+  return listEventsWhere(db, sql`e.event_nid = any(${eventNids}::bigint[])`);
 }
 
 /** The event that a delayed event has become, if it has. */
 export async function findEventByDelayId(db: Db, delayId: string): Promise<StoredEvent | undefined> {
-  return (await listWhere(db, sql`e.delay_id = ${delayId}`))[0];
+  return (await listEventsWhere(db, sql`e.delay_id = ${delayId}`))[0];
 }
 
 /** A stretch of a room's timeline. `after` and `upTo` are stream positions: `after < position <= upTo`. */
@@ -137,12 +138,12 @@ export interface TimelineRange {
 export function listTimeline(db: Db, range: TimelineRange): Promise<StoredEvent[]> {
   const { roomNid, after, upTo, limit } = range;
   return range.newestFirst
-    ? listWhere(
+    ? listEventsWhere(
         db,
         sql`e.room_nid = ${roomNid} and e.position > ${after} and e.position <= ${upTo}
           order by e.position desc limit ${limit}`,
       )
-    : listWhere(
+    : listEventsWhere(
         db,
         sql`e.room_nid = ${roomNid} and e.position > ${after} and e.position <= ${upTo}
           order by e.position limit ${limit}`,

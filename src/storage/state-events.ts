@@ -1,0 +1,47 @@
+import { sql } from 'kysely';
+import type { Db } from './database.ts';
+import { listEventsWhere, type StoredEvent } from './events.ts';
+
+/** The events of a room's current state, all of them or those of one type, in no order. */
+export function listCurrentStateEvents(db: Db, roomNid: number, type?: string): Promise<StoredEvent[]> {
+  const current = sql`e.event_nid in (select event_nid from current_state where room_nid = ${roomNid})`;
+  return listEventsWhere(db, type === undefined ? current : sql`${current} and e.type = ${type}`);
+}
+
+/** The events that hold some slots of a room's current state, in no order. */
+export function listCurrentStateEventsIn(
+  db: Db,
+  roomNid: number,
+  stateKeyNids: readonly number[],
+): Promise<StoredEvent[]> {
+  if (stateKeyNids.length === 0) return Promise.resolve([]);
+  return listEventsWhere(
+    db,
+    sql`e.event_nid in (
+      select event_nid from current_state
+      where room_nid = ${roomNid} and state_key_nid = any(${stateKeyNids}::bigint[]))`,
+  );
+}
+
+const LONGEST_CHAIN = 200;
+
+/** A state event and what it replaced, back and back, newest first; at most a few hundred. */
+export async function listReplacedChain(
+  db: Db,
+  eventNid: number,
+): Promise<{ readonly eventNid: number; readonly position: number | undefined; readonly json: string }[]> {
+  const { rows } = await sql<{ event_nid: number; position: number | null; json: string }>`
+    with recursive chain as (
+      select event_nid, replaces_nid, position, json, 1 as length from events where event_nid = ${eventNid}
+      union all
+      select e.event_nid, e.replaces_nid, e.position, e.json, chain.length + 1
+      from chain join events e on e.event_nid = chain.replaces_nid
+      where chain.length < ${LONGEST_CHAIN}
+    )
+    select event_nid, position, json from chain order by length`.execute(db);
+  return rows.map((row) => ({
+    eventNid: row.event_nid,
+    position: row.position ?? undefined,
+    json: row.json,
+  }));
+}
