@@ -25,11 +25,6 @@ export function makeGraph(version: RoomVersion): Graph {
   const states = new Map<EventId, StateMap<EventId>>();
   const idOf = (name: string): EventId => toEventId(name === 'create' ? createIdOf(version) : `$${name}`);
   const nameOf = (id: EventId): string => (id === idOf('create') ? 'create' : id.slice(1));
-  const get = <T>(map: ReadonlyMap<EventId, T>, id: EventId): T => {
-    const value = map.get(id);
-    if (value === undefined) throw new Error(`the graph has no ${id}`);
-    return value;
-  };
   const resolveAfter = (ids: readonly EventId[]): StateMap<EventId> =>
     resolveAll(
       version,
@@ -70,6 +65,12 @@ export function makeGraph(version: RoomVersion): Graph {
       );
     },
   };
+}
+
+function get<T>(map: ReadonlyMap<EventId, T>, id: EventId): T {
+  const value = map.get(id);
+  if (value === undefined) throw new Error(`the graph has no ${id}`);
+  return value;
 }
 
 /** Resolves with all events at hand. Throws when something is missing all the same. */
