@@ -1,6 +1,7 @@
 import type { AccountTables } from './accounts.ts';
 import type { ClientTransactionTables } from './client-transactions.ts';
 import type { DeviceTables } from './devices.ts';
+import type { DirectoryTables } from './directory.ts';
 import type { EventTables } from './events.ts';
 import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
@@ -26,6 +27,7 @@ export interface Tables
     AccountTables,
     ClientTransactionTables,
     DeviceTables,
+    DirectoryTables,
     EventTables,
     FilterTables,
     FutureTables,
