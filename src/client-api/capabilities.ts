@@ -1,0 +1,37 @@
+import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { ROOM_VERSIONS, type RoomVersion } from '../matrix/room-version.ts';
+
+export interface CapabilitiesDeps {
+  readonly defaultRoomVersion: RoomVersion;
+  readonly maxDelayMs: number;
+  readonly maxDelayedEvents: number;
+}
+
+const getCapabilities = endpoint({
+  name: 'getCapabilities',
+  method: 'GET',
+  path: '/_matrix/client/v3/capabilities',
+  auth: 'user',
+  rateLimit: 'read',
+  handle: (deps: CapabilitiesDeps) => {
+    const delayedEvents = { max_delay_ms: deps.maxDelayMs, max_scheduled: deps.maxDelayedEvents };
+    return {
+      body: {
+        capabilities: {
+          'm.room_versions': {
+            default: deps.defaultRoomVersion,
+            available: Object.fromEntries(ROOM_VERSIONS.map((version) => [version, 'stable'])),
+          },
+          'm.change_password': { enabled: true },
+          'm.3pid_changes': { enabled: false },
+          'm.get_login_token': { enabled: false },
+          'm.delayed_events': delayedEvents,
+          'org.matrix.msc4140.delayed_events': delayedEvents,
+        },
+      },
+    };
+  },
+});
+
+/** https://spec.matrix.org/v1.19/client-server-api/#capabilities-negotiation */
+export const capabilitiesEndpoints: readonly Endpoint<CapabilitiesDeps>[] = [getCapabilities];

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { logInByPassword, refreshTokens, type LoginDeps } from '../accounts/login.ts';
+import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { missingParam, unknownError } from '../matrix/errors.ts';
+import { loginBody, sessionFields, toSessionWishes, tokensBody } from './login-session.ts';
+
+const getLoginFlows = endpoint({
+  name: 'getLoginFlows',
+  method: 'GET',
+  path: '/_matrix/client/v3/login',
+  auth: 'none',
+  rateLimit: 'read',
+  handle: () => ({ body: { flows: [{ type: 'm.login.password' }] } }),
+});
+
+const loginShape = z.object({
+  ...sessionFields,
+  type: z.string(),
+  identifier: z.looseObject({ type: z.string(), user: z.string().optional() }).optional(),
+  user: z.string().optional(),
+  password: z.string().optional(),
+});
+
+const login = endpoint({
+  name: 'login',
+  method: 'POST',
+  path: '/_matrix/client/v3/login',
+  auth: 'none',
+  rateLimit: 'login',
+  body: loginShape,
+  handle: async (deps: LoginDeps, { body, ip, userAgent }) => {
+    const login = { ...requireCredentials(body), session: toSessionWishes(body) };
+    return { body: loginBody(await logInByPassword(deps, login, { ip, userAgent })) };
+  },
+});
+
+const refresh = endpoint({
+  name: 'refresh',
+  method: 'POST',
+  path: '/_matrix/client/v3/refresh',
+  auth: 'none',
+  rateLimit: 'login',
+  body: z.object({ refresh_token: z.string() }),
+  handle: async (deps: Pick<LoginDeps, 'db' | 'clock' | 'random'>, { body }) => ({
+    body: tokensBody(await refreshTokens(deps, body.refresh_token)),
+  }),
+});
+
+/** https://spec.matrix.org/v1.19/client-server-api/#legacy-login */
+export const loginEndpoints: readonly Endpoint<LoginDeps>[] = [getLoginFlows, login, refresh];
+
+function requireCredentials(body: z.infer<typeof loginShape>): {
+  readonly user: string;
+  readonly password: string;
+} {
+  if (body.type !== 'm.login.password') throw unknownError(`Login by ${body.type} is not offered`);
+  if (body.identifier !== undefined && body.identifier.type !== 'm.id.user') {
+    throw unknownError(`Users are not known by ${body.identifier.type} here`);
+  }
+  // Before identifiers there was `user`, which older clients still send.
+  const user = body.identifier?.user ?? body.user;
+  if (user === undefined) throw missingParam('Missing parameter: identifier.user');
+  if (body.password === undefined) throw missingParam('Missing parameter: password');
+  return { user, password: body.password };
+}

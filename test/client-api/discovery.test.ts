@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { isJsonObject } from '../../src/util/json.ts';
+import { shareAccountServer } from '../support/account-server.ts';
+
+const LIVEKIT = { type: 'livekit', livekit_service_url: 'https://sfu.test/livekit/jwt' };
+const RTC = '/_matrix/client/unstable/org.matrix.msc4143/rtc/transports';
+
+describe('what the server says of itself', () => {
+  const server = shareAccountServer({
+    publicBaseUrl: 'https://matrix.test',
+    livekitServiceUrl: LIVEKIT.livekit_service_url,
+  });
+
+  it('is its versions and the unstable features that are served', async () => {
+    const { status, json } = await server().ask('GET', '/_matrix/client/versions');
+    assert.equal(status, 200);
+    assert.ok(Array.isArray(json['versions']) && json['versions'].includes('v1.11'));
+    assert.deepEqual(json['unstable_features'], { 'org.matrix.msc4143': true });
+    const bad = await server().ask('GET', '/_matrix/client/versions', { token: 'x' });
+    assert.equal(bad.json['errcode'], 'M_UNKNOWN_TOKEN');
+  });
+
+  it('is its capabilities, to users', async () => {
+    const { token } = await server().register('alice');
+    const { json } = await server().ask('GET', '/_matrix/client/v3/capabilities', { token });
+    const capabilities = isJsonObject(json['capabilities']) ? json['capabilities'] : {};
+    const versions = capabilities['m.room_versions'];
+    assert.ok(isJsonObject(versions) && isJsonObject(versions['available']));
+    assert.equal(versions['default'], '12');
+    assert.equal(Object.keys(versions['available']).length, 12);
+    const delayed = { max_delay_ms: 1000, max_scheduled: 100 };
+    assert.deepEqual(capabilities['m.delayed_events'], delayed);
+    assert.deepEqual(capabilities['org.matrix.msc4140.delayed_events'], delayed);
+    assert.deepEqual(capabilities['m.change_password'], { enabled: true });
+    assert.equal((await server().ask('GET', '/_matrix/client/v3/capabilities')).status, 401);
+  });
+
+  it('is where clients and calls find it', async () => {
+    const { token } = await server().register('alice');
+    assert.deepEqual((await server().ask('GET', '/.well-known/matrix/client')).json, {
+      'm.homeserver': { base_url: 'https://matrix.test' },
+      'org.matrix.msc4143.rtc_foci': [LIVEKIT],
+    });
+    assert.deepEqual((await server().ask('GET', RTC, { token })).json, { rtc_transports: [LIVEKIT] });
+    assert.equal((await server().ask('GET', RTC)).status, 401);
+  });
+
+  describe('where nothing is configured', () => {
+    const bare = shareAccountServer();
+
+    it('is no address, and an empty list of transports', async () => {
+      const { token } = await bare().register('alice');
+      const wellKnown = await bare().ask('GET', '/.well-known/matrix/client');
+      assert.deepEqual([wellKnown.status, wellKnown.json['errcode']], [404, 'M_NOT_FOUND']);
+      assert.deepEqual((await bare().ask('GET', RTC, { token })).json, { rtc_transports: [] });
+    });
+  });
+});
+
+describe('filters and OpenID tokens over HTTP', () => {
+  const server = shareAccountServer();
+
+  it('store a filter and give it back to its owner', async () => {
+    const [alice, bob] = [await server().register('alice'), await server().register('bob')];
+    const path = '/_matrix/client/v3/user/@alice:test/filter';
+    const filter = { room: { timeline: { limit: 3 } } };
+    const { json } = await server().ask('POST', path, { token: alice.token, body: filter });
+    const id = json['filter_id'];
+    assert.ok(typeof id === 'string');
+    assert.deepEqual((await server().ask('GET', `${path}/${id}`, { token: alice.token })).json, filter);
+    assert.equal((await server().ask('GET', `${path}/${id}`, { token: bob.token })).status, 403);
+    assert.equal((await server().ask('GET', `${path}/x`, { token: alice.token })).status, 404);
+    const bad = await server().ask('POST', path, { token: alice.token, body: { presence: 'text' } });
+    assert.deepEqual([bad.status, bad.json['errcode']], [400, 'M_BAD_JSON']);
+  });
+
+  it('exchange an OpenID token for its owner’s user id', async () => {
+    const { token } = await server().register('alice');
+    const ask = (user: string) =>
+      server().ask('POST', `/_matrix/client/v3/user/${user}/openid/request_token`, { token, body: {} });
+    const { json } = await ask('@alice:test');
+    const openId = json['access_token'];
+    assert.ok(typeof openId === 'string');
+    assert.deepEqual(json, {
+      access_token: openId,
+      token_type: 'Bearer',
+      matrix_server_name: 'test',
+      expires_in: 3600,
+    });
+    assert.equal((await ask('@bob:test')).status, 403);
+    const userInfo = '/_matrix/federation/v1/openid/userinfo';
+    const known = await server().ask('GET', `${userInfo}?access_token=${openId}`);
+    assert.deepEqual(known, { status: 200, json: { sub: '@alice:test' } });
+    for (const query of ['', '?access_token=', '?access_token=x']) {
+      const unknown = await server().ask('GET', `${userInfo}${query}`);
+      assert.deepEqual([unknown.status, unknown.json['errcode']], [401, 'M_UNKNOWN_TOKEN']);
+    }
+  });
+});
