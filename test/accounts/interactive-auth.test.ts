@@ -32,8 +32,14 @@ function challenge(result: InteractiveAuthResult): JsonObject {
   return result.body;
 }
 
+function sessionIn(body: JsonObject): string {
+  const { session } = body;
+  assert.ok(typeof session === 'string');
+  return session;
+}
+
 async function begin(world: AccountWorld, user: GuardedRequest['user']): Promise<string> {
-  return String(challenge(await authenticateInteractively(world, guarded(user, undefined)))['session']);
+  return sessionIn(challenge(await authenticateInteractively(world, guarded(user, undefined))));
 }
 
 describe('user-interactive authentication', () => {
@@ -130,7 +136,7 @@ describe('user-interactive authentication', () => {
       authenticateInteractively(world, { ...guarded(alice, auth), flows });
     const skipped = challenge(await step({ type: 'm.login.dummy' }));
     assert.equal(skipped['errcode'], 'M_UNRECOGNIZED');
-    const session = String(skipped['session']);
+    const session = sessionIn(skipped);
     const half = challenge(await step({ ...PASSWORD, session }));
     assert.deepEqual([half['completed'], half['errcode']], [['m.login.password'], undefined]);
     assert.deepEqual(challenge(await step({ session }))['completed'], ['m.login.password']);
