@@ -30,8 +30,8 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
     if (requester !== undefined) state.userId = requester.userId;
     parts.rateLimiter.consume(limitedByMount(row.rateLimit), limitKey(requester, state.ip));
     const body = row.readsBody ? await readJson(req, parts.limits, parts.clock) : undefined;
-    // The token has done its work; no handler gets to see it.
-    query.delete('access_token');
+    // The token has done its work; no handler gets to see it. Where nobody authenticates the name is free for others.
+    if (row.auth !== 'none') query.delete('access_token');
     const call = { params, query, body, requester, ip: state.ip, userAgent, signal };
     writeReply(context, await row.run(parts.deps, call));
   };
