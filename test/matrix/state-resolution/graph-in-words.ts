@@ -1,5 +1,5 @@
 import { authEventSlots } from '../../../src/matrix/auth-events.ts';
-import { checkAuthRules } from '../../../src/matrix/auth-rules/auth-rules.ts';
+import { type AuthVerdict, checkAuthRules } from '../../../src/matrix/auth-rules/auth-rules.ts';
 import { type MatrixEvent, stateSlot, type StateMap, type StateSlot } from '../../../src/matrix/event.ts';
 import type { EventId } from '../../../src/matrix/identifiers.ts';
 import { getRoomVersionRules, type RoomVersion } from '../../../src/matrix/room-version.ts';
@@ -8,10 +8,11 @@ import { buildEvent, createIdOf, type EventInWords, toEventId } from '../auth-ru
 
 /** A room under test: events by short names, and the state after each of them. */
 export interface Graph {
-  readonly version: RoomVersion;
   readonly events: ReadonlyMap<EventId, MatrixEvent>;
   /** Adds a state event after others, citing what the state before it has; throws when it is not allowed there. */
   readonly add: (name: string, event: EventInWords, after: readonly string[]) => void;
+  /** Adds it where it is allowed; false where it is not. */
+  readonly tryAdd: (name: string, event: EventInWords, after: readonly string[]) => boolean;
   /** The state after the event. */
   readonly stateAfter: (name: string) => StateMap<EventId>;
   /** The names of the events in the state that the states after these events resolve to. */
@@ -32,37 +33,34 @@ export function makeGraph(version: RoomVersion): Graph {
       events,
     );
 
+  const place = (name: string, words: EventInWords, after: readonly string[]): AuthVerdict => {
+    const before = resolveAfter(after.map(idOf));
+    const authEvents = authEventSlots(buildEvent(words, version), rules).flatMap(
+      (slot) => before.get(slot) ?? [],
+    );
+    const prevEvents = after.map(idOf);
+    const depth = 1 + Math.max(0, ...prevEvents.map((id) => get(events, id).depth));
+    const eventId = idOf(name);
+    const event = buildEvent({ ts: events.size, depth, ...words, prevEvents, authEvents, eventId }, version);
+    const find = (slot: StateSlot): MatrixEvent | undefined => {
+      const id = before.get(slot);
+      return id === undefined ? undefined : events.get(id);
+    };
+    const verdict = checkAuthRules(event, find, rules);
+    if (!verdict.allowed) return verdict;
+    events.set(eventId, event);
+    states.set(eventId, new Map([...before, [stateSlot(event.type, event.stateKey ?? ''), eventId]]));
+    return verdict;
+  };
+
   return {
-    version,
     events,
     stateAfter: (name) => get(states, idOf(name)),
     resolve: (names) => new Set([...resolveAfter(names.map(idOf)).values()].map(nameOf)),
+    tryAdd: (name, words, after) => place(name, words, after).allowed,
     add: (name, words, after) => {
-      const before = resolveAfter(after.map(idOf));
-      const draft = buildEvent(words, version);
-      const authEvents = authEventSlots(draft, rules).flatMap((slot) => before.get(slot) ?? []);
-      const event = buildEvent(
-        {
-          ts: events.size,
-          depth: 1 + Math.max(0, ...after.map((prev) => get(events, idOf(prev)).depth)),
-          prevEvents: after.map(idOf),
-          authEvents,
-          ...words,
-          eventId: idOf(name),
-        },
-        version,
-      );
-      const find = (slot: StateSlot): MatrixEvent | undefined => {
-        const id = before.get(slot);
-        return id === undefined ? undefined : events.get(id);
-      };
-      const verdict = checkAuthRules(event, find, rules);
+      const verdict = place(name, words, after);
       if (!verdict.allowed) throw new Error(`${name} is not allowed there: ${verdict.reason}`);
-      events.set(event.eventId, event);
-      states.set(
-        event.eventId,
-        new Map([...before, [stateSlot(event.type, event.stateKey ?? ''), event.eventId]]),
-      );
     },
   };
 }
