@@ -35,9 +35,7 @@ export class Committer {
   submit(room: RoomCommit): Promise<RoomCommitResult> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ room, resolve, reject });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -53,6 +51,8 @@ export class Committer {
       const batch = this.#waiting.splice(0, MOST_ROOMS_IN_BATCH);
       await this.#commit(batch);
     }
+    // In the same breath as the last look at the queue: whoever comes next must find it idle.
+    this.#running = undefined;
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {

@@ -77,9 +77,7 @@ export class RoomQueue {
   submit(proposal: Proposal): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ proposal, resolve, reject });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -99,6 +97,8 @@ export class RoomQueue {
         for (const waiting of failed) waiting.reject(error);
       }
     }
+    // In the same breath as the last look at the queue: whoever comes next must find it idle.
+    this.#running = undefined;
   }
 
   async #turn(decided: Decided[]): Promise<void> {

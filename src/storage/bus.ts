@@ -55,9 +55,7 @@ export class PostgresBus implements Bus {
   publish(topic: BusTopic): void {
     if (this.#closed) return;
     this.#gathered.add(topic);
-    this.#sending ??= this.#send().finally(() => {
-      this.#sending = undefined;
-    });
+    this.#sending ??= this.#send();
   }
 
   subscribe(listener: (topics: ReadonlySet<BusTopic>) => void): void {
@@ -79,6 +77,8 @@ export class PostgresBus implements Bus {
       // A wake-up that cannot be sent is made up for by the others' polling.
       await this.#database.pool.query('select pg_notify($1, $2)', [CHANNEL, payload]).catch(() => undefined);
     }
+    // In the same breath as the last look: whoever publishes next must find it idle.
+    this.#sending = undefined;
   }
 
   async #connect(): Promise<void> {
