@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../util/json.ts';
+import type { MatrixEvent } from '../event.ts';
 import { parseUserId } from '../identifiers.ts';
 import { isCreator, POWER_LEVELS_SLOT, readLevelAt, readPowerLevel } from '../power-levels.ts';
 import type { RoomVersionRules } from '../room-version.ts';
@@ -23,7 +24,7 @@ export function checkPowerLevels(check: AuthCheck, senderLevel: number): AuthVer
   const { event, state, rules } = check;
 
   // 10.1 to 10.4 The content must be well formed, whoever sends it.
-  const complaint = findMalformed(check);
+  const complaint = findPowerLevelsFault(event.content, check.create, rules);
   if (complaint !== undefined) return refuse(complaint);
 
   // 10.5 The first power levels of a room are free.
@@ -38,10 +39,12 @@ export function checkPowerLevels(check: AuthCheck, senderLevel: number): AuthVer
   return ALLOWED;
 }
 
-/** The first thing wrong with the content by itself; undefined when there is none. */
-function findMalformed({ event, create, rules }: AuthCheck): string | undefined {
-  const { content } = event;
-
+/** The first thing wrong with m.room.power_levels by itself, whoever sends it; undefined when there is none. */
+export function findPowerLevelsFault(
+  content: JsonObject,
+  create: MatrixEvent,
+  rules: RoomVersionRules,
+): string | undefined {
   // 10.1 Since v10 integers. Before, digits and floats will do; what has no value at all cannot be compared.
   for (const key of SINGLE_LEVELS) {
     if (content[key] !== undefined && readPowerLevel(content[key], rules) === undefined) {
