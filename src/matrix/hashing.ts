@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { JsonObject } from '../util/json.ts';
 import { isJsonObject } from '../util/json.ts';
 import { decodeBase64, encodeUnpaddedBase64, encodeUrlSafeBase64 } from './base64.ts';
@@ -87,5 +87,5 @@ export function roomIdOfCreate(createEventId: EventId): RoomId {
 
 /** SHA-256 of the text in UTF-8. */
 export function sha256(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf8').digest();
+  return hash('sha256', text, 'buffer');
 }

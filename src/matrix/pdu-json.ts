@@ -1,5 +1,5 @@
 /** A quick sign that a number may be there which is not written as a plain integer; strings can look like it too. */
-const SUSPECT_NUMBER = /[[:,\s]-?[0-9]+[.eE]|[[:,\s]-0/;
+const SUSPECT_NUMBER = /(?:^|[[:,\s])(?:-0|-?[0-9]+[.eE])/;
 /** A whole string, or a whole number: scanning by these keeps digits within strings out. */
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/g;
 const PLAIN_INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
