@@ -66,7 +66,7 @@ function findNative(): string {
  * The package as unpacked lacks its symbolic links wherever install scripts are blocked, and may be out of reach of the
  * account that PostgreSQL runs as. Both are mended in place or in a copy.
  */
-async function prepareNative(native: string, account: Account | undefined): Promise<string> {
+export async function prepareNative(native: string, account: Account | undefined): Promise<string> {
   const reachable = account === undefined || (await isOpenToAll(native));
   if (reachable && (await addLinks(native))) return native;
   const version = await packageVersion(native);

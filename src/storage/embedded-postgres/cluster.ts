@@ -101,7 +101,16 @@ async function initialise(
     child.on('error', reject);
     child.on('close', resolve);
   });
-  if (code !== 0) throw new Error(`initdb failed: ${Buffer.concat(complaints).toString().trim()}`);
+  if (code !== 0) throw initdbError(Buffer.concat(complaints).toString().trim());
+}
+
+function initdbError(complaint: string): Error {
+  const nameless = /could not look up effective user ID (\d+)/.exec(complaint)?.[1];
+  if (nameless === undefined) return new Error(`initdb failed: ${complaint}`);
+  return new Error(
+    `PostgreSQL makes a database only for a user that has a name, and uid ${nameless} has none. Add a line such as ` +
+      `"morrow:x:${nameless}:${nameless}::/:/bin/false" to /etc/passwd, run Morrow as another user, or set MORROW_DATABASE_URL.`,
+  );
 }
 
 /** Removes what processes that no longer run left half made. */
