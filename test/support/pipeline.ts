@@ -21,7 +21,9 @@ export function serverName(text: string): ServerName {
 }
 
 export function localUser(localpart: string): UserId {
-  return makeUserId(localpart, SERVER_NAME);
+  const userId = makeUserId(localpart, SERVER_NAME);
+  if (userId === undefined) throw new Error(`${localpart} is no localpart`);
+  return userId;
 }
 
 /** A pipeline on a test database with the small verbs that tests want. */

@@ -1,0 +1,32 @@
+import { accountEndpoints } from '../client-api/account.ts';
+import { adminRegistrationEndpoints } from '../client-api/admin-registration.ts';
+import { capabilitiesEndpoints } from '../client-api/capabilities.ts';
+import { deviceEndpoints } from '../client-api/devices.ts';
+import { filterEndpoints } from '../client-api/filters.ts';
+import { loginEndpoints } from '../client-api/login.ts';
+import { logoutEndpoints } from '../client-api/logout.ts';
+import { openIdEndpoints } from '../client-api/openid.ts';
+import { registrationEndpoints } from '../client-api/registration.ts';
+import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
+import { toDeviceEndpoints } from '../client-api/to-device.ts';
+import { versionsEndpoints } from '../client-api/versions.ts';
+import { wellKnownEndpoints } from '../client-api/well-known.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import type { Services } from './services.ts';
+
+/** Everything that the server answers, in no order that matters. */
+export const allEndpoints: readonly Endpoint<Services>[] = [
+  ...accountEndpoints,
+  ...adminRegistrationEndpoints,
+  ...capabilitiesEndpoints,
+  ...deviceEndpoints,
+  ...filterEndpoints,
+  ...loginEndpoints,
+  ...logoutEndpoints,
+  ...openIdEndpoints,
+  ...registrationEndpoints,
+  ...rtcTransportsEndpoints,
+  ...toDeviceEndpoints,
+  ...versionsEndpoints,
+  ...wellKnownEndpoints,
+];

@@ -1,0 +1,105 @@
+import { createAuthenticator } from '../accounts/authenticate.ts';
+import { sweepExpired } from '../accounts/expiry.ts';
+import type { Config } from '../config/config.ts';
+import { createHttpApp } from '../http/app.ts';
+import { deleteOldTransactions } from '../storage/client-transactions.ts';
+import { openDatabase, type Database } from '../storage/database.ts';
+import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
+import { migrate, MIGRATIONS_DIRECTORY } from '../storage/migrations.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import { Disposal } from '../util/disposal.ts';
+import type { Random } from '../util/random.ts';
+import { allEndpoints } from './endpoints.ts';
+import { startServices, type Services } from './services.ts';
+import { loadSigningKey } from './signing-key-file.ts';
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A server that answers. */
+export interface RunningServer {
+  /** Base URLs, such as `http://127.0.0.1:8008`. */
+  readonly urls: readonly string[];
+  readonly services: Services;
+  /** Ends long polls, finishes other requests and the commit in flight, then closes everything. */
+  stop(): Promise<void>;
+}
+
+const POOL_SIZE = 10;
+const SWEEP_EVERY_MS = 3_600_000;
+const TRANSACTIONS_KEPT_MS = 7 * 24 * 3_600_000;
+
+/** Starts the server: database, migrations, key, services, sockets. What was started is stopped again if a step fails. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, log, clock, random } = options;
+  const started = new Disposal();
+  try {
+    const key = await loadSigningKey(config.dataDir, random);
+    const database = started.use(await openMigrated(config, log, started));
+    const services = started.use(await startServices({ config, database, key, clock, random, log }));
+    const authenticator = started.use(createAuthenticator({ db: database.db, clock, log }));
+    const app = createHttpApp({
+      endpoints: allEndpoints,
+      deps: services,
+      authenticate: (token, origin) => authenticator.authenticate(token, origin),
+      rateLimiter: services.rateLimiter,
+      log,
+      clock,
+    });
+    started.use(app);
+    const { port } = await app.listen(config.listen);
+    started.defer(sweepRegularly(services));
+    return {
+      urls: [`http://${hostInUrl(config.listen.host)}:${port}`],
+      services,
+      stop: () => started[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await started[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openMigrated(config: Config, log: Log, started: Disposal): Promise<Database> {
+  const address =
+    config.databaseUrl === undefined
+      ? started.use(
+          await startEmbeddedPostgres({
+            dataDir: config.dataDir,
+            binDir: config.postgresBin,
+            log,
+          }),
+        ).address
+      : { url: config.databaseUrl };
+  const database = openDatabase(address, POOL_SIZE);
+  try {
+    await migrate(database, MIGRATIONS_DIRECTORY, log);
+    return database;
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Removes what has expired, now and every hour; the answer ends that. */
+function sweepRegularly(services: Services): () => void {
+  const { db, clock, log } = services;
+  let timer: Timer | undefined;
+  const sweep = (): void => {
+    Promise.all([sweepExpired({ db, clock }), deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS)]).catch(
+      (error: unknown) => log.warn({ err: error }, 'could not remove what has expired'),
+    );
+    timer = clock.schedule(clock.nowMs() + SWEEP_EVERY_MS, sweep);
+  };
+  sweep();
+  return () => timer?.cancel();
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

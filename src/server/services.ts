@@ -1,0 +1,139 @@
+import type { Passwords } from '../accounts/passwords.ts';
+import { createPasswords } from '../accounts/passwords.ts';
+import type { DeactivationHook } from '../accounts/deactivate.ts';
+import type { Config } from '../config/config.ts';
+import { createFiringLimiter } from '../futures/firing-limiter.ts';
+import { FutureScheduler } from '../futures/scheduler.ts';
+import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
+import type { ServerName } from '../matrix/identifiers.ts';
+import type { SigningKey } from '../matrix/signing-key.ts';
+import type { Identity } from '../rooms/decision.ts';
+import { Pipeline } from '../rooms/pipeline.ts';
+import type { CommittedChange } from '../rooms/room-queue.ts';
+import { PostgresBus } from '../storage/bus.ts';
+import { currentPosition, type Database, type Db } from '../storage/database.ts';
+import { purgeFuturesOfUser } from '../storage/future-updates.ts';
+import { StreamHub } from '../storage/stream-hub.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import { randomToken, type Random } from '../util/random.ts';
+
+/** The few things with a lifetime and the settings, by the names under which endpoints ask for them. */
+export interface Services
+  extends
+    Pick<
+      Config,
+      | 'registration'
+      | 'registrationSharedSecret'
+      | 'defaultRoomVersion'
+      | 'maxDelayMs'
+      | 'maxDelayedEvents'
+      | 'livekitServiceUrl'
+    >,
+    AsyncDisposable {
+  readonly config: Config;
+  readonly database: Database;
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly identity: Identity;
+  readonly serverName: ServerName;
+  readonly bus: PostgresBus;
+  readonly hub: StreamHub;
+  readonly pipeline: Pipeline;
+  readonly futureScheduler: FutureScheduler;
+  readonly rateLimiter: RateLimiter;
+  readonly passwords: Passwords;
+  readonly publicBaseUrl: string | undefined;
+  readonly unstableFeatures: Readonly<Record<string, boolean>>;
+  readonly onDeactivated: readonly DeactivationHook[];
+  readonly deviceListChanged: (userNid: number) => void;
+  readonly toDeviceArrived: (userNids: readonly number[]) => void;
+}
+
+export interface ServiceParts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Whatever is served beyond the released specification, as GET /versions says it. */
+const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
+  'org.matrix.msc4140': true,
+  'org.matrix.msc4140.stable': true,
+  'org.matrix.msc4143': true,
+  'org.matrix.msc4222': true,
+  'org.matrix.simplified_msc3575': false,
+};
+
+/** Builds what the endpoints work with, in the order of floors, and starts it. */
+export async function startServices(parts: ServiceParts): Promise<Services> {
+  const { config, database, key, clock, random, log } = parts;
+  const { db } = database;
+  const identity: Identity = { serverName: config.serverName, key };
+  const bus = new PostgresBus({ database, clock, log, self: randomToken(random, 9) });
+  const hub = new StreamHub({ db, bus });
+  const pipeline = new Pipeline({ database, clock, identity, log, onCommitted: (change) => announce(hub, change) });
+  const futureScheduler = new FutureScheduler({
+    db,
+    bus,
+    log,
+    clock,
+    random,
+    identity,
+    pipeline,
+    firingLimiter: createFiringLimiter({ enabled: config.rateLimits, clock, maxDelayedEvents: config.maxDelayedEvents }),
+  });
+  await hub.start();
+  await bus.start();
+  futureScheduler.start();
+  const wake = (userNids: readonly number[]): void => announceUsers(db, hub, log, userNids);
+  return {
+    ...config,
+    config,
+    database,
+    db,
+    clock,
+    random,
+    log,
+    identity,
+    bus,
+    hub,
+    pipeline,
+    futureScheduler,
+    rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
+    passwords: createPasswords(config.passwordCost),
+    publicBaseUrl: undefined,
+    unstableFeatures: UNSTABLE_FEATURES,
+    onDeactivated: [(tx, userNid, nowMs) => purgeFuturesOfUser(tx, userNid, nowMs)],
+    deviceListChanged: (userNid) => wake([userNid]),
+    toDeviceArrived: wake,
+    async [Symbol.asyncDispose]() {
+      await futureScheduler[Symbol.asyncDispose]();
+      await pipeline[Symbol.asyncDispose]();
+      await hub.idle();
+      await bus[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function announce(hub: StreamHub, change: CommittedChange): void {
+  if (change.position === undefined) return;
+  hub.announce({
+    position: change.position,
+    roomNids: [change.roomNid],
+    userNids: change.memberships.filter((member) => member.isLocal).map((member) => member.userNid),
+  });
+}
+
+/** Wakes users for whom something was written whose position the writer has not kept. */
+function announceUsers(db: Db, hub: StreamHub, log: Log, userNids: readonly number[]): void {
+  currentPosition(db).then(
+    (position) => hub.announce({ position, roomNids: [], userNids }),
+    (error: unknown) => log.warn({ err: error }, 'could not wake the readers of a change'),
+  );
+}

@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig, type Config } from '../../src/config/config.ts';
+import { startServer, type RunningServer } from '../../src/server/server.ts';
+import type { Services } from '../../src/server/services.ts';
+import { ManualClock, type Clock } from '../../src/util/clock.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
+import { createLog } from '../../src/util/log.ts';
+import { secureRandom } from '../../src/util/random.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+
+/** A whole server on a database of its own, on a free port of 127.0.0.1. */
+export interface TestServer extends AsyncDisposable {
+  readonly baseUrl: string;
+  readonly clock: ManualClock;
+  readonly database: TestDatabase;
+  readonly services: Services;
+  readonly server: RunningServer;
+}
+
+export interface TestServerOptions {
+  /** Shared with another server, or one of the system; a standing ManualClock by default. */
+  readonly clock?: ManualClock;
+  /** Uses (and keeps) this database: a second process, or a restart. */
+  readonly database?: TestDatabase;
+  readonly config?: Partial<Config>;
+  /** Holds the signing key; servers on one database must share it. */
+  readonly dataDir?: string;
+}
+
+/** Starts a server for a test. Rate limits are off and passwords cheap unless `config` says otherwise. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const loaded = loadConfig({ env: {}, readFile: () => '' });
+  if (loaded.kind !== 'config') throw new Error(loaded.complaints.join('\n'));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'morrow-server-')));
+  const database = options.database ?? (await createTestDatabase());
+  const clock = options.clock ?? new ManualClock();
+  const config: Config = {
+    ...loaded.config,
+    dataDir,
+    databaseUrl: database.url,
+    listen: { host: '127.0.0.1', port: 0 },
+    registration: 'open',
+    registrationSharedSecret: 'test secret',
+    rateLimits: false,
+    passwordCost: 'low',
+    ...options.config,
+  };
+  const log = createLog({ level: 'silent' });
+  const server = await startServer({ config, log, clock, random: secureRandom });
+  const baseUrl = server.urls[0];
+  if (baseUrl === undefined) throw new Error('the server listens nowhere');
+  return {
+    baseUrl,
+    clock,
+    database,
+    services: server.services,
+    server,
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      if (options.database === undefined) await database[Symbol.asyncDispose]();
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A test without a clock of its own to move: one that runs. */
+export function isManual(clock: Clock): clock is ManualClock {
+  return clock instanceof ManualClock;
+}
+
+export interface TestReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: JsonObject;
+  /** The body where it may be something other than an object. */
+  readonly json: JsonValue;
+}
+
+export interface TestUser {
+  readonly userId: string;
+  readonly accessToken: string;
+  readonly deviceId: string;
+}
+
+/** One request. `token` is an access token or a user that has one. */
+export async function request(
+  server: Pick<TestServer, 'baseUrl'>,
+  method: string,
+  path: string,
+  options: { readonly token?: string | TestUser | undefined; readonly body?: unknown; readonly signal?: AbortSignal } = {},
+): Promise<TestReply> {
+  const token = typeof options.token === 'object' ? options.token.accessToken : options.token;
+  const response = await fetch(server.baseUrl + path, {
+    method,
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const text = await response.text();
+  const json: unknown = text === '' ? {} : JSON.parse(text);
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJsonObject(json) ? json : {},
+    json: json as JsonValue,
+  };
+}
+
+/** The answer to a request that must succeed. */
+export async function succeed(...args: Parameters<typeof request>): Promise<JsonObject> {
+  const reply = await request(...args);
+  if (reply.status !== 200) throw new Error(`${args[1]} ${args[2]}: ${reply.status} ${JSON.stringify(reply.json)}`);
+  return reply.body;
+}
+
+/** A text member of an answer. */
+export function textAt(body: JsonObject, key: string): string {
+  const value = body[key];
+  if (typeof value !== 'string') throw new Error(`${key} is no text in ${JSON.stringify(body)}`);
+  return value;
+}
+
+/** Makes an account and logs it in. */
+export async function registerUser(server: Pick<TestServer, 'baseUrl'>, localpart: string): Promise<TestUser> {
+  const body = await succeed(server, 'POST', '/_matrix/client/v3/register', {
+    body: { username: localpart, password: `the password of ${localpart}`, auth: { type: 'm.login.dummy' } },
+  });
+  return {
+    userId: textAt(body, 'user_id'),
+    accessToken: textAt(body, 'access_token'),
+    deviceId: textAt(body, 'device_id'),
+  };
+}
