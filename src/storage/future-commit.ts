@@ -1,6 +1,9 @@
 import type pg from 'pg';
 import type { EventId } from '../matrix/identifiers.ts';
+import type { JsonObject } from '../util/json.ts';
+import type { ClientTransactionKey } from './client-transactions.ts';
 import { unnested } from './columns.ts';
+import type { Database } from './database.ts';
 
 /** The claim of a pending future by the event it becomes: lost when someone else resolved it first. */
 export interface FutureClaim {
@@ -21,6 +24,8 @@ export interface NewAlternative {
   /** JSON text, template variables resolved. */
   readonly content: string;
   readonly redacts: string | undefined;
+  /** The id that the event will have where servers choose ids. */
+  readonly reservedEventId: EventId | undefined;
 }
 
 /** A future to be stored in the commit that sends its send_now event, or in a transaction of its own. */
@@ -28,6 +33,8 @@ export interface NewFuture {
   readonly futureNid: number;
   /** undefined for a delayed event. */
   readonly tokenId: string | undefined;
+  /** Names the future in placeholders; undefined for a delayed event. */
+  readonly publicId: string | undefined;
   readonly userNid: number;
   readonly deviceId: string | undefined;
   readonly roomNid: number;
@@ -35,6 +42,8 @@ export interface NewFuture {
   readonly sinceTs: number;
   readonly watchedStateKeyNid: number | undefined;
   readonly watchedEventId: EventId | undefined;
+  /** A slot whose change by another user ends the future as well. */
+  readonly contestedStateKeyNid: number | undefined;
   readonly sendNowEventId: EventId | undefined;
   readonly mirror: string | undefined;
   readonly alternatives: readonly NewAlternative[];
@@ -45,11 +54,13 @@ export interface ReplacedSlot {
   readonly roomNid: number;
   readonly stateKeyNid: number;
   readonly eventId: EventId | undefined;
+  readonly senderNid: number | undefined;
 }
 
 const INSERT_FUTURES = unnested<NewFuture>('futures', {
   future_nid: { type: 'bigint', of: (future) => future.futureNid },
   token_id: { type: 'text', of: (future) => future.tokenId ?? null },
+  public_id: { type: 'text', of: (future) => future.publicId ?? null },
   user_nid: { type: 'bigint', of: (future) => future.userNid },
   device_id: { type: 'text', of: (future) => future.deviceId ?? null },
   room_nid: { type: 'bigint', of: (future) => future.roomNid },
@@ -59,6 +70,7 @@ const INSERT_FUTURES = unnested<NewFuture>('futures', {
   deadline_ts: { type: 'bigint', of: (future) => future.sinceTs + future.timeoutMs },
   watched_state_key_nid: { type: 'bigint', of: (future) => future.watchedStateKeyNid ?? null },
   watched_event_id: { type: 'text', of: (future) => future.watchedEventId ?? null },
+  contested_state_key_nid: { type: 'bigint', of: (future) => future.contestedStateKeyNid ?? null },
   send_now_event_id: { type: 'text', of: (future) => future.sendNowEventId ?? null },
   mirror: { type: 'text', of: (future) => future.mirror ?? null },
 });
@@ -74,6 +86,7 @@ const INSERT_ALTERNATIVES = unnested<
   state_key: { type: 'text', of: (alternative) => alternative.stateKey ?? null },
   content: { type: 'text', of: (alternative) => alternative.content },
   redacts: { type: 'text', of: (alternative) => alternative.redacts ?? null },
+  reserved_event_id: { type: 'text', of: (alternative) => alternative.reservedEventId ?? null },
 });
 
 /** What the statements of a commit run on: a checked-out connection inside a transaction. */
@@ -95,24 +108,78 @@ export async function insertFutures(connection: Connection, futures: readonly Ne
 }
 
 /**
- * Ends the pending futures that watched a slot which is now held by another event. Part of the commit that changes
- * the state: there is no moment at which the newer state is visible and the older future could still fire.
+ * Stores a future that comes without an event, together with the answer to its request; `repeated` when the same
+ * request was answered before (then nothing is stored).
+ */
+export async function storeFuture(
+  database: Database,
+  future: NewFuture,
+  transaction: (ClientTransactionKey & { readonly response: JsonObject }) | undefined,
+): Promise<'stored' | 'repeated'> {
+  const client = await database.pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    if (transaction !== undefined && !(await takeTransaction(client, transaction, future.sinceTs))) {
+      await client.query('rollback');
+      return 'repeated';
+    }
+    await Promise.all([insertFutures(client, [future]), client.query('commit')]);
+    return 'stored';
+  } catch (error) {
+    broken = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    // A connection on which something went wrong is not given to anyone else; closing it rolls back.
+    client.release(broken);
+  }
+}
+
+async function takeTransaction(
+  connection: Connection,
+  transaction: ClientTransactionKey & { readonly response: JsonObject },
+  nowMs: number,
+): Promise<boolean> {
+  const { rows } = await connection.query(TAKE_TRANSACTION, [
+    transaction.userNid,
+    transaction.deviceId,
+    transaction.endpoint,
+    transaction.txnId,
+    JSON.stringify(transaction.response),
+    nowMs,
+  ]);
+  return rows.length > 0;
+}
+
+const TAKE_TRANSACTION = `
+  insert into client_transactions (user_nid, device_id, endpoint, txn_id, response, created_ts)
+  values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning 1`;
+
+/**
+ * Ends the pending futures that watched a slot which is now held by another event, and those whose slot another user
+ * has set. Part of the commit that changes the state: there is no moment at which the newer state is visible and the
+ * older future could still fire.
  */
 export async function supersedeFutures(
   connection: Connection,
   replaced: readonly ReplacedSlot[],
   nowMs: number,
 ): Promise<void> {
-  await connection.query(SUPERSEDE, [
-    replaced.map((slot) => slot.roomNid),
-    replaced.map((slot) => slot.stateKeyNid),
-    replaced.map((slot) => slot.eventId ?? null),
-    nowMs,
+  const slots = [replaced.map((slot) => slot.roomNid), replaced.map((slot) => slot.stateKeyNid)];
+  await Promise.all([
+    connection.query(SUPERSEDE_WATCHING, [...slots, replaced.map((slot) => slot.eventId ?? null), nowMs]),
+    connection.query(SUPERSEDE_CONTESTED, [...slots, replaced.map((slot) => slot.senderNid ?? null), nowMs]),
   ]);
 }
 
-const SUPERSEDE = `
+const SUPERSEDE_WATCHING = `
   update futures f set status = 'superseded', finalised_ts = $4
   from unnest($1::bigint[], $2::bigint[], $3::text[]) as w (room_nid, state_key_nid, event_id)
   where f.status = 'pending' and f.room_nid = w.room_nid and f.watched_state_key_nid = w.state_key_nid
     and f.watched_event_id is distinct from w.event_id`;
+
+const SUPERSEDE_CONTESTED = `
+  update futures f set status = 'superseded', finalised_ts = $4
+  from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w (room_nid, state_key_nid, sender_nid)
+  where f.status = 'pending' and f.room_nid = w.room_nid and f.contested_state_key_nid = w.state_key_nid
+    and f.user_nid <> w.sender_nid`;

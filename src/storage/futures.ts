@@ -1,12 +1,12 @@
 import { sql, type RawBuilder } from 'kysely';
+import type { FutureStatus } from '../matrix/futures.ts';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
-import type { Db, Tx } from './database.ts';
-
-export type FutureStatus = 'pending' | 'sent' | 'superseded' | 'cancelled' | 'failed';
+import type { Db } from './database.ts';
 
 export interface FutureTable {
   readonly future_nid: number;
   readonly token_id: string | null;
+  readonly public_id: string | null;
   readonly user_nid: number;
   readonly device_id: string | null;
   readonly room_nid: number;
@@ -16,6 +16,7 @@ export interface FutureTable {
   readonly deadline_ts: number;
   readonly watched_state_key_nid: number | null;
   readonly watched_event_id: EventId | null;
+  readonly contested_state_key_nid: number | null;
   readonly send_now_event_id: EventId | null;
   readonly mirror: string | null;
   readonly refreshed: boolean;
@@ -34,6 +35,7 @@ export interface FutureAlternativeTable {
   readonly state_key: string | null;
   readonly content: string;
   readonly redacts: string | null;
+  readonly reserved_event_id: EventId | null;
 }
 
 export interface FutureTables {
@@ -51,12 +53,15 @@ export interface FutureAlternative {
   /** JSON text of the event's content. */
   readonly content: string;
   readonly redacts: EventId | undefined;
+  /** The id that the event will have where servers choose ids. */
+  readonly reservedEventId: EventId | undefined;
 }
 
 /** A future with all that it may become. Times are milliseconds since the epoch. */
 export interface StoredFuture {
   readonly futureNid: number;
   readonly tokenId: string | undefined;
+  readonly publicId: string | undefined;
   readonly userNid: number;
   readonly userId: UserId;
   readonly deviceId: string | undefined;
@@ -88,6 +93,7 @@ interface FutureRow extends FutureTable {
     readonly state_key: string | null;
     readonly content: string;
     readonly redacts: EventId | null;
+    readonly reserved_event_id: EventId | null;
   }[];
 }
 
@@ -95,6 +101,7 @@ function readRow(row: FutureRow): StoredFuture {
   return {
     futureNid: row.future_nid,
     tokenId: row.token_id ?? undefined,
+    publicId: row.public_id ?? undefined,
     userNid: row.user_nid,
     userId: row.user_id,
     deviceId: row.device_id ?? undefined,
@@ -122,98 +129,119 @@ function readRow(row: FutureRow): StoredFuture {
       stateKey: alternative.state_key ?? undefined,
       content: alternative.content,
       redacts: alternative.redacts ?? undefined,
+      reservedEventId: alternative.reserved_event_id ?? undefined,
     })),
   };
 }
 
 /** Futures that satisfy a condition on `f`, with their alternatives in the order of their making. */
-export async function listFuturesWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredFuture[]> {
+async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredFuture[]> {
   const { rows } = await sql<FutureRow>`
-    select f.*, u.user_id, r.room_id, (
+    select f.*, u.user_id, coalesce(r.room_id, '') as room_id, (
       select json_agg(json_build_object('trigger', a.trigger, 'delay_id', a.delay_id, 'type', a.type,
-        'state_key', a.state_key, 'content', a.content, 'redacts', a.redacts) order by a.ordinal)
+        'state_key', a.state_key, 'content', a.content, 'redacts', a.redacts,
+        'reserved_event_id', a.reserved_event_id) order by a.ordinal)
       from future_alternatives a where a.future_nid = f.future_nid
     ) as alternatives
-    from futures f join users u on u.user_nid = f.user_nid join rooms r on r.room_nid = f.room_nid
+    from futures f join users u on u.user_nid = f.user_nid left join rooms r on r.room_nid = f.room_nid
     where ${condition}`.execute(db);
   return rows.map(readRow);
 }
 
-/** The future behind the random half of a future_token. */
-export async function findFutureByToken(db: Db, tokenId: string): Promise<StoredFuture | undefined> {
-  return (await listFuturesWhere(db, sql`f.token_id = ${tokenId}`))[0];
+/** How a future is named: by the random half of its future_token, or by the delay id of one of its alternatives. */
+export type FutureName = { readonly tokenId: string } | { readonly delayId: string };
+
+/** The condition on `f` that picks the future of a name. */
+export function isNamed(name: FutureName): RawBuilder<unknown> {
+  if ('tokenId' in name) return sql`f.token_id = ${name.tokenId}`;
+  return sql`f.future_nid = (select a.future_nid from future_alternatives a where a.delay_id = ${name.delayId})`;
 }
 
-/** The future one of whose alternatives has this delay id. */
-export async function findFutureByDelayId(db: Db, delayId: string): Promise<StoredFuture | undefined> {
-  const owner = sql`(select a.future_nid from future_alternatives a where a.delay_id = ${delayId})`;
-  return (await listFuturesWhere(db, sql`f.future_nid = ${owner}`))[0];
+/** The future of this name. */
+export async function findFuture(db: Db, name: FutureName): Promise<StoredFuture | undefined> {
+  return (await listWhere(db, isNamed(name)))[0];
 }
 
-/** Pending futures whose deadline is at or before `nowMs`, soonest first, at most `limit`. */
-export function listDueFutures(db: Db, nowMs: number, limit: number): Promise<StoredFuture[]> {
-  return listFuturesWhere(
+/** The future that a placeholder names. */
+export async function findFutureByPublicId(db: Db, publicId: string): Promise<StoredFuture | undefined> {
+  return (await listWhere(db, sql`f.public_id = ${publicId}`))[0];
+}
+
+/** Pending futures of rooms other than `exceptRooms` whose deadline is at or before `nowMs`: at most `limit`, soonest first. */
+export function listDueFutures(
+  db: Db,
+  nowMs: number,
+  limit: number,
+  exceptRooms: readonly number[],
+): Promise<StoredFuture[]> {
+  return listWhere(
     db,
-    sql`f.status = 'pending' and f.deadline_ts <= ${nowMs} order by f.deadline_ts, f.future_nid limit ${limit}`,
+    sql`f.status = 'pending' and f.deadline_ts <= ${nowMs} and f.room_nid <> all(${exceptRooms}::bigint[])
+      order by f.deadline_ts, f.future_nid limit ${limit}`,
   );
 }
 
-/** The soonest deadline of all pending futures, in milliseconds since the epoch. */
-export async function findSoonestDeadline(db: Db): Promise<number | undefined> {
+/** The soonest deadline of all pending futures of rooms other than `exceptRooms`, in milliseconds since the epoch. */
+export async function findSoonestDeadline(
+  db: Db,
+  exceptRooms: readonly number[],
+): Promise<number | undefined> {
   const { rows } = await sql<{ deadline_ts: number }>`
-    select deadline_ts from futures where status = 'pending' order by deadline_ts limit 1`.execute(db);
+    select deadline_ts from futures where status = 'pending' and room_nid <> all(${exceptRooms}::bigint[])
+    order by deadline_ts limit 1`.execute(db);
   return rows[0]?.deadline_ts;
 }
 
-/** Restarts the timer of a pending future: the new deadline, or undefined when it is pending no more. */
-export async function restartFuture(db: Db, futureNid: number, nowMs: number): Promise<number | undefined> {
-  const { rows } = await sql<{ deadline_ts: number }>`
-    update futures set since_ts = ${nowMs}, deadline_ts = ${nowMs} + timeout_ms, refreshed = true
-    where future_nid = ${futureNid} and status = 'pending' returning deadline_ts`.execute(db);
-  return rows[0]?.deadline_ts;
+/** Which futures of a user to list, by deadline and then in the order of their making. */
+export interface FutureListing {
+  readonly userNid: number;
+  readonly statuses: readonly FutureStatus[];
+  /** Only those that have a future_token. */
+  readonly withToken?: boolean;
+  readonly roomId?: RoomId | undefined;
+  /** Only those one of whose alternatives has this type. */
+  readonly type?: string | undefined;
+  /** Deadlines in milliseconds since the epoch, inclusive. */
+  readonly fromTs?: number | undefined;
+  readonly toTs?: number | undefined;
+  /** Where the last page has ended. */
+  readonly after?: { readonly deadlineTs: number; readonly futureNid: number } | undefined;
+  readonly latestFirst?: boolean;
+  readonly limit: number;
 }
 
-/** Ends a pending future without an event; false when it is pending no more. */
-export async function finaliseFuture(
-  db: Db | Tx,
-  futureNid: number,
-  end: {
-    readonly status: 'cancelled' | 'failed';
-    readonly error: string | undefined;
-    /** Set when its timer fired: a refresh in between keeps it alive. */
-    readonly expectedDeadlineTs: number | undefined;
-  },
-  nowMs: number,
-): Promise<boolean> {
-  const { rows } = await sql`
-    update futures set status = ${end.status}, error = ${end.error ?? null}, finalised_ts = ${nowMs}
-    where future_nid = ${futureNid} and status = 'pending'
-      and (${end.expectedDeadlineTs ?? null}::bigint is null or deadline_ts = ${end.expectedDeadlineTs ?? null})
-    returning 1`.execute(db);
-  return rows.length > 0;
+/** A user's futures. */
+export function listFuturesOfUser(db: Db, listing: FutureListing): Promise<StoredFuture[]> {
+  const { after, latestFirst = false } = listing;
+  const conditions = [
+    sql`f.user_nid = ${listing.userNid} and f.status = any(${listing.statuses}::text[])`,
+    ...(listing.withToken === true ? [sql`f.token_id is not null`] : []),
+    ...(listing.roomId === undefined ? [] : [sql`r.room_id = ${listing.roomId}`]),
+    ...(listing.fromTs === undefined ? [] : [sql`f.deadline_ts >= ${listing.fromTs}`]),
+    ...(listing.toTs === undefined ? [] : [sql`f.deadline_ts <= ${listing.toTs}`]),
+    ...(listing.type === undefined
+      ? []
+      : [
+          sql`exists (select from future_alternatives a
+            where a.future_nid = f.future_nid and a.type = ${listing.type})`,
+        ]),
+    ...(after === undefined
+      ? []
+      : latestFirst
+        ? [sql`(f.deadline_ts, f.future_nid) < (${after.deadlineTs}, ${after.futureNid})`]
+        : [sql`(f.deadline_ts, f.future_nid) > (${after.deadlineTs}, ${after.futureNid})`]),
+  ];
+  const order = latestFirst ? sql`f.deadline_ts desc, f.future_nid desc` : sql`f.deadline_ts, f.future_nid`;
+  return listWhere(db, sql`${sql.join(conditions, sql` and `)} order by ${order} limit ${listing.limit}`);
 }
 
-/** How many futures of a user are pending. */
-export async function countPendingFutures(db: Db, userNid: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from futures where user_nid = ${userNid} and status = 'pending'`.execute(db);
-  return rows[0]?.count ?? 0;
-}
-
-/** Cancels all of a user's pending futures and forgets what all of their futures would have said. */
-export async function purgeFuturesOfUser(tx: Tx, userNid: number, nowMs: number): Promise<void> {
-  await sql`
-    update futures set status = 'cancelled', finalised_ts = ${nowMs}
-    where user_nid = ${userNid} and status = 'pending'`.execute(tx);
-  await sql`
-    update future_alternatives a set content = '{}' from futures f
-    where f.future_nid = a.future_nid and f.user_nid = ${userNid}`.execute(tx);
-}
-
-/** Hands out fresh ids of futures. */
-export async function allotFutureNid(db: Db): Promise<number> {
-  const { rows } = await sql<{ nid: number }>`select nextval('future_nids') as nid`.execute(db);
-  const nid = rows[0]?.nid;
-  if (nid === undefined) throw new Error('the sequence of future ids gave nothing');
-  return nid;
+/** How many futures of a user are pending, and when the next of them is due. */
+export async function countPendingFutures(
+  db: Db,
+  userNid: number,
+): Promise<{ readonly count: number; readonly nextDeadlineTs: number | undefined }> {
+  const { rows } = await sql<{ count: number; next: number | null }>`
+    select count(*) as count, min(deadline_ts) as next from futures
+    where user_nid = ${userNid} and status = 'pending'`.execute(db);
+  return { count: rows[0]?.count ?? 0, nextDeadlineTs: rows[0]?.next ?? undefined };
 }

@@ -1,0 +1,65 @@
+import type { MatrixError } from '../matrix/errors.ts';
+import type { EventId } from '../matrix/identifiers.ts';
+import { clientIntent } from '../rooms/client-intent.ts';
+import type { ResolvedFuture } from '../rooms/intent.ts';
+import type { FutureAlternative, StoredFuture } from '../storage/futures.ts';
+import { readContent } from './describe-seed.ts';
+import type { FutureDeps } from './future-deps.ts';
+
+/** How the attempt to send an alternative ended. `gone`: somebody else was first; the row says who. */
+export type Resolution =
+  | { readonly kind: 'sent'; readonly eventId: EventId }
+  | { readonly kind: 'refused'; readonly error: MatrixError }
+  | { readonly kind: 'gone' };
+
+export type ResolveDeps = Pick<FutureDeps, 'clock' | 'random' | 'identity' | 'pipeline'>;
+
+/**
+ * Sends one alternative of a pending future, as the room is now and with the time of now. The future ends in the very
+ * commit that the event is in. Rejects only when the database is lost.
+ */
+export async function resolveFuture(
+  deps: ResolveDeps,
+  future: StoredFuture,
+  alternative: FutureAlternative,
+): Promise<Resolution> {
+  const watched = await findWatched(deps, future);
+  return submitResolution(deps, future, alternative, { watched, expectedDeadlineTs: undefined });
+}
+
+/**
+ * The same, at once: resolutions of one room are decided in the order of these calls. `expectedDeadlineTs` is the
+ * deadline of a timer that fires.
+ */
+export async function submitResolution(
+  deps: ResolveDeps,
+  future: StoredFuture,
+  alternative: FutureAlternative,
+  how: Pick<ResolvedFuture, 'watched' | 'expectedDeadlineTs' | 'isWithdrawn'>,
+): Promise<Resolution> {
+  const { type, stateKey, redacts, delayId, reservedEventId } = alternative;
+  const event = { type, stateKey, redacts, content: readContent(alternative.content) };
+  const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
+  const intent = clientIntent(intentDeps, future.userId, event, { delayId });
+  const outcome = await deps.pipeline.submit({
+    roomId: future.roomId,
+    intents: [reservedEventId === undefined ? intent : { ...intent, chosenEventId: reservedEventId }],
+    resolves: { futureNid: future.futureNid, delayId, ...how },
+  });
+  if (outcome.kind === 'future-gone') return { kind: 'gone' };
+  if (outcome.kind === 'refused') return outcome;
+  const sent = outcome.kind === 'committed' ? outcome.events[0] : undefined;
+  if (sent === undefined) throw new Error(`a future ended as ${outcome.kind}`);
+  return { kind: 'sent', eventId: sent.event.eventId };
+}
+
+/** The slot and the event that a future lives with, if it does. */
+export async function findWatched(
+  deps: Pick<FutureDeps, 'pipeline'>,
+  { watched }: StoredFuture,
+): Promise<ResolvedFuture['watched']> {
+  if (watched === undefined) return undefined;
+  const slot = (await deps.pipeline.stateKeys.resolve([watched.stateKeyNid])).get(watched.stateKeyNid);
+  if (slot === undefined) throw new Error(`state key ${watched.stateKeyNid} is not known`);
+  return { slot, eventId: watched.eventId };
+}
