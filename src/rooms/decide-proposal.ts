@@ -117,6 +117,8 @@ async function isStillWatched(
   start: RoomSnapshot,
   proposal: Proposal,
 ): Promise<{ readonly kind: 'checked'; readonly snapshot: RoomSnapshot } | ProposalDecision> {
+  if (proposal.resolves?.isWithdrawn?.() === true)
+    return { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot: start };
   const watched = proposal.resolves?.watched;
   if (watched === undefined) return { kind: 'checked', snapshot: start };
   let snapshot = start;

@@ -44,6 +44,8 @@ export interface ResolvedFuture {
   readonly expectedDeadlineTs: number | undefined;
   /** The future lives only while this event holds this slot. */
   readonly watched: { readonly slot: StateSlot; readonly eventId: EventId } | undefined;
+  /** Asked right before it is decided: true when it must wait after all, because one before it in its room has to. */
+  readonly isWithdrawn?: (() => boolean) | undefined;
 }
 
 /** What is to happen in one room, all of it or nothing, with what must be in the same commit. */
@@ -80,5 +82,5 @@ export type Outcome =
   | { readonly kind: 'missing'; readonly eventIds: readonly EventId[] }
   /** The same request was answered before, with this. */
   | { readonly kind: 'repeated'; readonly response: JsonObject }
-  /** The future is pending no more, or what it watches is no longer current. */
+  /** The future is pending no more, what it watches is no longer current, or it was withdrawn. */
   | { readonly kind: 'future-gone' };

@@ -68,6 +68,7 @@ export async function prepareCommit(
       roomNid: start.roomNid,
       stateKeyNid: nidOf(slot),
       eventId: holder?.event.eventId,
+      senderNid: holder === undefined ? undefined : userNids.get(holder.event.sender),
     })),
   };
 }
@@ -96,7 +97,8 @@ function usersOf(change: RoomChange): UserId[] {
   const targets = [...change.currentDelta.keys()]
     .map(splitStateSlot)
     .filter((slot) => slot.type === 'm.room.member');
-  return [change.event.sender, ...targets.flatMap((slot) => parseUserId(slot.stateKey) ?? [])];
+  const holders = [...change.currentDelta.values()].flatMap((holder) => holder?.event.sender ?? []);
+  return [change.event.sender, ...holders, ...targets.flatMap((slot) => parseUserId(slot.stateKey) ?? [])];
 }
 
 async function eventRow(

@@ -7,6 +7,7 @@ import { decideProposal, unknownRoom, type DecideDeps } from './decide-proposal.
 import type { RoomChange } from './decision.ts';
 import type { Outcome, Proposal, ProposedEvent } from './intent.ts';
 import { loadSnapshot } from './load-facts.ts';
+import { listCurrentState } from '../storage/rooms.ts';
 import { prepareCommit, type PrepareDeps } from './prepare-commit.ts';
 import type { RoomSnapshot } from './snapshot.ts';
 
@@ -126,7 +127,10 @@ export class RoomQueue {
           throw new Error('a proposal needs itself committed before it can be decided');
         break;
       }
-      if (decision.kind === 'stale') {
+      const isFinal =
+        decision.kind === 'ended' ||
+        (decision.kind === 'changes' && decision.changes.length === 0 && !writesAnything(next.proposal));
+      if (decision.kind === 'stale' || (isFinal && !(await this.#isCurrent(start)))) {
         this.#waiting.unshift(...decided.splice(0));
         this.#snapshot = undefined;
         return undefined;
@@ -143,6 +147,11 @@ export class RoomQueue {
       }
     }
     return snapshot;
+  }
+
+  /** A commit finds out by itself that another process was quicker; what ends without one has to ask. */
+  async #isCurrent(start: RoomSnapshot): Promise<boolean> {
+    return (await listCurrentState(this.#deps.db, start.roomNid, []))?.version === start.version;
   }
 
   async #commit(start: RoomSnapshot, end: RoomSnapshot, decided: readonly Decided[]): Promise<void> {
