@@ -8,6 +8,17 @@ import { isJsonArray, isJsonObject, type JsonObject } from '../util/json.ts';
  */
 export const jsonObject: z.ZodType<JsonObject> = z.custom<JsonObject>(isJsonObject, 'expected object');
 
+/** A body that waits to be parsed: a repeated request is answered as before, whatever its body, or without one. */
+export interface LateBody {
+  /** The body as `schema` makes it; throws as for every other endpoint. */
+  readonly parse: <Body>(schema: z.ZodType<Body>) => Body;
+}
+
+/** For endpoints that must look at something else first, such as a transaction id. */
+export const lateBody: z.ZodType<LateBody> = z
+  .unknown()
+  .transform((body): LateBody => ({ parse: (schema) => parseBody(schema, body, false) }));
+
 type Refuse = (message: string) => MatrixError;
 
 /**
@@ -16,6 +27,7 @@ type Refuse = (message: string) => MatrixError;
  */
 export function parseBody<Body>(schema: z.ZodType<Body> | undefined, body: unknown, optional: boolean): Body {
   if (schema === undefined) return nothing(schema);
+  if (isLate(schema)) return schema.parse(body);
   const present = body === undefined && optional ? {} : body;
   if (present === undefined) throw notJson('The request needs a JSON object as its body');
   if (!isJsonObject(present)) throw badJson('The body must be a JSON object');
@@ -42,6 +54,10 @@ function nothing<T>(schema: z.ZodType<T> | undefined): T {
   const absent: unknown = undefined;
   if (!standsFor(schema, absent)) throw new Error('a row with a schema must parse by it');
   return absent;
+}
+
+function isLate(schema: z.ZodType): boolean {
+  return schema === lateBody;
 }
 
 function standsFor<T>(schema: z.ZodType<T> | undefined, absent: unknown): absent is T {

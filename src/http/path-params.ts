@@ -44,6 +44,8 @@ export function pathParamsParser<Path extends string>(
     checks.every(({ name, parse }) => {
       const value = params[name];
       if (value === undefined) return false;
+      // The database has no NUL, and no identifier holds one.
+      if (value.includes('\0')) throw invalidParam(`${name} in the path contains NUL`);
       if (parse !== undefined && parse(value) === undefined)
         throw invalidParam(`${name} in the path is malformed`);
       return true;

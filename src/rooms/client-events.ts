@@ -25,6 +25,7 @@ export interface RenderDeps extends RoomReadDeps {
 export interface ReadableEvent {
   readonly stored: StoredEvent;
   readonly event: MatrixEvent;
+  readonly rules: RoomVersionRules;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface ReadableEvent {
 export function readableEvent(stored: StoredEvent): ReadableEvent {
   const rules = rulesOf(stored);
   const event = readStoredEvent(stored, rules);
-  return { stored, event: stored.redactedByNid === undefined ? event : redacted(event, rules) };
+  return { stored, rules, event: stored.redactedByNid === undefined ? event : redacted(event, rules) };
 }
 
 function rulesOf(stored: StoredEvent): RoomVersionRules {

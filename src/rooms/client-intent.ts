@@ -35,6 +35,9 @@ const PDU_RESERVE_BYTES = 2_048;
  */
 export function findEventFault(event: ClientEventInput): MatrixError | undefined {
   if (event.type === '') return badJson('The event type must not be empty.');
+  if (`${event.type}${event.stateKey ?? ''}`.includes('\0')) {
+    return badJson('The event type and the state key must not contain NUL.');
+  }
   if (Buffer.byteLength(event.type) > MOST_NAME_BYTES)
     return tooLarge('The event type is longer than 255 bytes.');
   if (event.stateKey !== undefined && Buffer.byteLength(event.stateKey) > MOST_NAME_BYTES) {
@@ -110,11 +113,18 @@ export function clientIntent(
     sender,
     type: event.type,
     stateKey: event.stateKey,
-    content: event.content,
+    content: withoutAuthoriser(event),
     redacts: redactsOf(event),
     originServerTs: extra.originServerTs ?? deps.clock.nowMs(),
     chosenEventId: chooseEventId(deps.random, deps.serverName),
     session: extra.session,
     delayId: extra.delayId,
   };
+}
+
+/** Who lets somebody into a restricted room is for the server to find: a client cannot name a member of its choice. */
+function withoutAuthoriser({ type, content }: ClientEventInput): JsonObject {
+  if (type !== 'm.room.member') return content;
+  const { join_authorised_via_users_server: _, ...rest } = content;
+  return rest;
 }

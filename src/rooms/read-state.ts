@@ -2,7 +2,11 @@ import { stateSlot, type StateSlot } from '../matrix/event.ts';
 import type { Db } from '../storage/database.ts';
 import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
 import type { StateKeys } from '../storage/rooms.ts';
-import { listCurrentStateEvents, listCurrentStateEventsIn } from '../storage/state-events.ts';
+import {
+  listCurrentStateEvents,
+  listCurrentStateEventsIn,
+  listEventsOfType,
+} from '../storage/state-events.ts';
 import type { StateRoot } from '../storage/state-node.ts';
 import type { StateTrie } from '../storage/state-trie.ts';
 
@@ -28,11 +32,15 @@ export function stateAt(root: StateRoot): StateChoice {
   return { kind: 'root', root };
 }
 
-/** All events of a state, in no order. */
-export async function listStateEvents(deps: RoomReadDeps, state: StateChoice): Promise<StoredEvent[]> {
-  if (state.kind === 'current') return listCurrentStateEvents(deps.db, state.roomNid);
+/** All events of a state, or those of one type, in no order. */
+export async function listStateEvents(
+  deps: RoomReadDeps,
+  state: StateChoice,
+  type?: string,
+): Promise<StoredEvent[]> {
+  if (state.kind === 'current') return listCurrentStateEvents(deps.db, state.roomNid, type);
   const entries = await deps.trie.listEntries(state.root);
-  return listEventsByNid(deps.db, [...entries.values()]);
+  return listEventsOfType(deps.db, [...entries.values()], type);
 }
 
 /** The events of some slots of a state; empty slots are left out. */

@@ -5,9 +5,10 @@ import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
 import { listMembershipsIn } from '../storage/membership-reading.ts';
 import { listReplacedChain } from '../storage/state-events.ts';
 import type { StateRoot } from '../storage/state-node.ts';
-import { isJsonObject, type JsonObject } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
 import { readableEvent, type Viewer } from './client-events.ts';
 import { findInStates, type RoomReadDeps } from './read-state.ts';
+import { membershipOf } from './room-access.ts';
 
 const VISIBILITY_SLOT = stateSlot('m.room.history_visibility', '');
 
@@ -82,12 +83,6 @@ async function findLastJoins(
 /** The position of the join that came last before a membership that is none; -Infinity when there was none. */
 async function findJoinBefore(deps: RoomReadDeps, eventNid: number): Promise<number> {
   const chain = await listReplacedChain(deps.db, eventNid);
-  const join = chain.find((event) => membershipOfJson(event.json) === 'join');
+  const join = chain.find((event) => membershipOf(event) === 'join');
   return join?.position ?? -Infinity;
-}
-
-function membershipOfJson(json: string): string | undefined {
-  const pdu: unknown = JSON.parse(json);
-  const content = isJsonObject(pdu) ? pdu['content'] : undefined;
-  return isJsonObject(content) ? membershipIn(content) : undefined;
 }

@@ -1,11 +1,21 @@
 import { sql } from 'kysely';
 import type { Db } from './database.ts';
-import { listEventsWhere, type StoredEvent } from './events.ts';
+import { listEventsByNid, listEventsWhere, type StoredEvent } from './events.ts';
 
 /** The events of a room's current state, all of them or those of one type, in no order. */
 export function listCurrentStateEvents(db: Db, roomNid: number, type?: string): Promise<StoredEvent[]> {
   const current = sql`e.event_nid in (select event_nid from current_state where room_nid = ${roomNid})`;
   return listEventsWhere(db, type === undefined ? current : sql`${current} and e.type = ${type}`);
+}
+
+/** Those of the events that are of a type, or all, in no order. */
+export function listEventsOfType(
+  db: Db,
+  eventNids: readonly number[],
+  type: string | undefined,
+): Promise<StoredEvent[]> {
+  if (type === undefined) return listEventsByNid(db, eventNids);
+  return listEventsWhere(db, sql`e.event_nid = any(${eventNids}::bigint[]) and e.type = ${type}`);
 }
 
 /** The events that hold some slots of a room's current state, in no order. */
@@ -25,11 +35,15 @@ export function listCurrentStateEventsIn(
 
 const LONGEST_CHAIN = 200;
 
+/** One of a row of state events that replaced each other. */
+export interface ChainLink {
+  readonly eventNid: number;
+  readonly position: number | undefined;
+  readonly json: string;
+}
+
 /** A state event and what it replaced, back and back, newest first; at most a few hundred. */
-export async function listReplacedChain(
-  db: Db,
-  eventNid: number,
-): Promise<{ readonly eventNid: number; readonly position: number | undefined; readonly json: string }[]> {
+export async function listReplacedChain(db: Db, eventNid: number): Promise<ChainLink[]> {
   const { rows } = await sql<{ event_nid: number; position: number | null; json: string }>`
     with recursive chain as (
       select event_nid, replaces_nid, position, json, 1 as length from events where event_nid = ${eventNid}

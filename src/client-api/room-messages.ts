@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { resolvePlaceholder } from '../futures/placeholder.ts';
+import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { badJson } from '../matrix/errors.ts';
+import { limitOf, parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters.ts';
+import { renderEvents, type RenderDeps } from '../rooms/client-events.ts';
+import { getVisibleEvent, readContext } from '../rooms/read-context.ts';
+import { readPage } from '../rooms/read-timeline.ts';
+import { formatStreamToken } from '../storage/stream-token.ts';
+import { limitField, oldPath, streamTokenField } from './room-fields.ts';
+
+export type RoomMessagesDeps = RenderDeps;
+
+const MOST_EVENTS = 1_000;
+const EVENTS_BY_DEFAULT = 10;
+
+function readFilter(text: string | undefined): RoomEventFilter {
+  if (text === undefined) return parseRoomEventFilter({});
+  try {
+    return parseRoomEventFilter(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw badJson('filter: not JSON');
+    throw error;
+  }
+}
+
+const getRoomEvents = endpoint({
+  name: 'getRoomEvents',
+  method: 'GET',
+  path: '/_matrix/client/v3/rooms/{roomId}/messages',
+  alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/messages')],
+  auth: 'guest-ok',
+  rateLimit: 'read',
+  query: z.object({
+    dir: z.enum(['b', 'f']).default('b'),
+    // An empty token stands for none: some clients send it for the first page.
+    from: z.union([z.literal('').transform(() => undefined), streamTokenField]).optional(),
+    to: streamTokenField.optional(),
+    limit: limitField(EVENTS_BY_DEFAULT, MOST_EVENTS),
+    filter: z.string().optional(),
+  }),
+  handle: async (deps: RoomMessagesDeps, { params, query, requester }) => {
+    const filter = readFilter(query.filter);
+    const page = await readPage(deps, requester, {
+      roomId: params.roomId,
+      backwards: query.dir === 'b',
+      from: query.from,
+      to: query.to,
+      limit: limitOf(filter, query.limit, query.limit),
+      filter,
+    });
+    return {
+      body: {
+        chunk: page.chunk,
+        start: formatStreamToken(page.start),
+        ...(page.end === undefined ? {} : { end: formatStreamToken(page.end) }),
+        ...(page.state.length === 0 ? {} : { state: page.state }),
+      },
+    };
+  },
+});
+
+const getOneRoomEvent = endpoint({
+  name: 'getOneRoomEvent',
+  method: 'GET',
+  path: '/_matrix/client/v3/rooms/{roomId}/event/{eventId}',
+  alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/event/{eventId}')],
+  auth: 'guest-ok',
+  rateLimit: 'read',
+  handle: async (deps: RoomMessagesDeps, { params, requester }) => {
+    const eventId = (await resolvePlaceholder(deps.db, params.eventId, requester)) ?? params.eventId;
+    const event = await getVisibleEvent(deps, requester, params.roomId, eventId);
+    const [rendered = {}] = await renderEvents(deps, [event], requester, { withRoomId: true });
+    return { body: rendered };
+  },
+});
+
+const getEventContext = endpoint({
+  name: 'getEventContext',
+  method: 'GET',
+  path: '/_matrix/client/v3/rooms/{roomId}/context/{eventId}',
+  alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/context/{eventId}')],
+  auth: 'guest-ok',
+  rateLimit: 'read',
+  query: z.object({ limit: limitField(EVENTS_BY_DEFAULT, MOST_EVENTS), filter: z.string().optional() }),
+  handle: async (deps: RoomMessagesDeps, { params, query, requester }) => {
+    const filter = readFilter(query.filter);
+    const limit = limitOf(filter, query.limit, query.limit);
+    const context = await readContext(deps, requester, { ...params, limit, filter });
+    return {
+      body: {
+        event: context.event,
+        events_before: context.before,
+        events_after: context.after,
+        start: formatStreamToken(context.start),
+        end: formatStreamToken(context.end),
+        state: context.state,
+      },
+    };
+  },
+});
+
+/** https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room */
+export const roomMessagesEndpoints: readonly Endpoint<RoomMessagesDeps>[] = [
+  getRoomEvents,
+  getOneRoomEvent,
+  getEventContext,
+];

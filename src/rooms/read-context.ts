@@ -1,0 +1,106 @@
+import { notFound } from '../matrix/errors.ts';
+import type { EventId, RoomId } from '../matrix/identifiers.ts';
+import { memberSlot } from '../matrix/power-levels.ts';
+import type { RoomEventFilter } from '../matrix/filters.ts';
+import { listEventsById, type StoredEvent } from '../storage/events.ts';
+import type { JsonObject } from '../util/json.ts';
+import { readableEvent, renderEvents, type RenderDeps, type Viewer } from './client-events.ts';
+import { findStateEvents, listStateEvents, stateAt } from './read-state.ts';
+import { BEGINNING, collectEvents, type FoundEvents } from './read-timeline.ts';
+import { lastPositionSeenWith, requireRoomAccess } from './room-access.ts';
+import { filterVisible } from './visibility.ts';
+
+/**
+ * An event that the viewer may see. Throws 404 M_NOT_FOUND for all others, whether they exist or not.
+ * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid
+ */
+export async function getVisibleEvent(
+  deps: RenderDeps,
+  viewer: Viewer,
+  roomId: RoomId,
+  eventId: EventId,
+): Promise<StoredEvent> {
+  const [found] = await listEventsById(deps.db, [eventId]);
+  const [visible] = found?.roomId === roomId ? await filterVisible(deps, [found], viewer) : [];
+  if (visible === undefined) throw notFound(`No event ${eventId} that you may see.`);
+  return visible;
+}
+
+export interface ContextRequest {
+  readonly roomId: RoomId;
+  readonly eventId: EventId;
+  /** How many events around the one, both sides together. */
+  readonly limit: number;
+  readonly filter: RoomEventFilter;
+}
+
+/** An event with what surrounds it; positions are where /messages may go on. */
+export interface EventContext {
+  readonly event: JsonObject;
+  readonly before: readonly JsonObject[];
+  readonly after: readonly JsonObject[];
+  readonly start: number;
+  readonly end: number;
+  readonly state: readonly JsonObject[];
+}
+
+/**
+ * The events around one, nearest first on both sides, and the state as of the last of them. Throws 404 M_NOT_FOUND and
+ * 403 M_FORBIDDEN. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidcontexteventid
+ */
+export async function readContext(
+  deps: RenderDeps,
+  viewer: Viewer,
+  request: ContextRequest,
+): Promise<EventContext> {
+  const { roomId, filter } = request;
+  const event = await getVisibleEvent(deps, viewer, roomId, request.eventId);
+  const access = await requireRoomAccess(deps, roomId, viewer);
+  const place = event.position ?? 0;
+  const last = lastPositionSeenWith(access);
+  const before = await collectEvents(
+    deps,
+    viewer,
+    { roomId, filter, backwards: true, limit: Math.floor(request.limit / 2) },
+    { roomNid: access.roomNid, after: BEGINNING, upTo: place - 1 },
+  );
+  const after = await collectEvents(
+    deps,
+    viewer,
+    { roomId, filter, backwards: false, limit: Math.ceil(request.limit / 2) },
+    { roomNid: access.roomNid, after: place, upTo: last },
+  );
+  const events = [...before.events, event, ...after.events];
+  const render = (list: readonly StoredEvent[]): Promise<JsonObject[]> =>
+    renderEvents(deps, list, viewer, { withRoomId: true });
+  const rendered = await render(events);
+  return {
+    before: rendered.slice(0, before.events.length),
+    event: rendered[before.events.length] ?? {},
+    after: rendered.slice(before.events.length + 1),
+    start: before.end ?? edgeOf(before, place) - 1,
+    end: after.end ?? edgeOf(after, place),
+    state: await render(await listContextState(deps, events, filter)),
+  };
+}
+
+/** The position of the event that is farthest from the one in the middle. */
+function edgeOf(found: FoundEvents, middle: number): number {
+  return found.events.at(-1)?.position ?? middle;
+}
+
+/** With lazy loading only the members who sent the events. */
+async function listContextState(
+  deps: RenderDeps,
+  events: readonly StoredEvent[],
+  filter: RoomEventFilter,
+): Promise<readonly StoredEvent[]> {
+  const root = events.at(-1)?.stateAfter;
+  if (root === undefined) return [];
+  if (!filter.lazyLoadMembers) return listStateEvents(deps, stateAt(root));
+  const senders = new Set(events.map((stored) => readableEvent(stored).event.sender));
+  const all = await listStateEvents(deps, stateAt(root));
+  const members = await findStateEvents(deps, stateAt(root), [...senders].map(memberSlot));
+  const others = all.filter((stored) => readableEvent(stored).event.type !== 'm.room.member');
+  return [...others, ...members.values()];
+}

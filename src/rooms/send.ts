@@ -1,0 +1,91 @@
+import { badJson } from '../matrix/errors.ts';
+import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
+import { findPowerLevelsFault } from '../matrix/auth-rules/power-levels.ts';
+import { CREATE_SLOT } from '../matrix/power-levels.ts';
+import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
+import { findRoomNid } from '../storage/rooms.ts';
+import type { JsonObject } from '../util/json.ts';
+import { readableEvent } from './client-events.ts';
+import { clientIntent, findEventFault, type ClientEventInput, type IntentDeps } from './client-intent.ts';
+import type { LocalIntent, Outcome } from './intent.ts';
+import { acceptedEvent } from './outcome.ts';
+import type { Pipeline } from './pipeline.ts';
+import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
+import type { RoomEvent } from './snapshot.ts';
+
+export interface SendDeps extends IntentDeps, RoomReadDeps {
+  readonly pipeline: Pick<Pipeline, 'submit'>;
+}
+
+/** The session that sends, and in which request: what makes a repeat recognisable. */
+export interface SendingSession {
+  readonly userId: UserId;
+  readonly sessionNid: number;
+  readonly transaction: ClientTransactionKey;
+}
+
+/**
+ * Sends an event once per transaction. `read` gives the event and is not asked when the request is a repeat, whatever
+ * that carries. The answer is that of the first time. Throws 403 M_FORBIDDEN with the rule that refused it, 400 and 413
+ * for what could never be an event, 404 for unknown rooms.
+ * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
+ */
+export async function sendOnce(
+  deps: SendDeps,
+  session: SendingSession,
+  roomId: RoomId,
+  read: () => ClientEventInput,
+): Promise<JsonObject> {
+  const { transaction: key, sessionNid, userId } = session;
+  const before = await findTransactionResponse(deps.db, key);
+  if (before !== undefined) return before;
+  const event = read();
+  const fault = findEventFault(event);
+  if (fault !== undefined) throw fault;
+  const intent = clientIntent(deps, userId, event, { session: { sessionNid, txnId: key.txnId } });
+  const outcome = await submitOne(deps, roomId, intent, key);
+  return outcome.kind === 'repeated' ? outcome.response : { event_id: acceptedEvent(outcome).event.eventId };
+}
+
+function submitOne(
+  deps: SendDeps,
+  roomId: RoomId,
+  intent: LocalIntent,
+  key: ClientTransactionKey,
+): Promise<Outcome> {
+  return deps.pipeline.submit({ roomId, intents: [intent], transaction: { key, response: answerOf } });
+}
+
+function answerOf([sent]: readonly RoomEvent[]): JsonObject {
+  if (sent === undefined) throw new Error('a proposal of one event has made none');
+  return { event_id: sent.event.eventId };
+}
+
+/**
+ * Sets a piece of state and says which event holds it: the one that did before when nothing changes. Throws as
+ * {@link sendOnce} does.
+ */
+export async function setState(
+  deps: SendDeps,
+  sender: UserId,
+  roomId: RoomId,
+  event: ClientEventInput,
+): Promise<EventId> {
+  const fault = findEventFault(event);
+  if (fault !== undefined) throw fault;
+  if (event.type === 'm.room.power_levels' && event.stateKey === '')
+    await refuseMalformedLevels(deps, roomId, event.content);
+  const intent = clientIntent(deps, sender, event);
+  return acceptedEvent(await deps.pipeline.submit({ roomId, intents: [intent] })).event.eventId;
+}
+
+/** Levels that no sender could set are a bad request, not a forbidden one. */
+async function refuseMalformedLevels(deps: SendDeps, roomId: RoomId, content: JsonObject): Promise<void> {
+  const roomNid = await findRoomNid(deps.db, roomId);
+  if (roomNid === undefined) return;
+  const stored = (await findStateEvents(deps, currentStateOf(roomNid), [CREATE_SLOT])).get(CREATE_SLOT);
+  if (stored === undefined) return;
+  const create = readableEvent(stored);
+  const fault = findPowerLevelsFault(content, create.event, create.rules);
+  if (fault !== undefined) throw badJson(fault);
+}
