@@ -7,6 +7,13 @@ import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
 import { openIdEndpoints } from '../client-api/openid.ts';
 import { registrationEndpoints } from '../client-api/registration.ts';
+import { roomsEndpoints } from '../client-api/create-room.ts';
+import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
+import { roomMembersEndpoints } from '../client-api/room-members.ts';
+import { roomMembershipEndpoints } from '../client-api/room-membership.ts';
+import { roomMessagesEndpoints } from '../client-api/room-messages.ts';
+import { roomSendEndpoints } from '../client-api/room-send.ts';
+import { roomStateEndpoints } from '../client-api/room-state.ts';
 import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { versionsEndpoints } from '../client-api/versions.ts';
@@ -25,6 +32,13 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...logoutEndpoints,
   ...openIdEndpoints,
   ...registrationEndpoints,
+  ...roomAliasesEndpoints,
+  ...roomMembersEndpoints,
+  ...roomMembershipEndpoints,
+  ...roomMessagesEndpoints,
+  ...roomSendEndpoints,
+  ...roomStateEndpoints,
+  ...roomsEndpoints,
   ...rtcTransportsEndpoints,
   ...toDeviceEndpoints,
   ...versionsEndpoints,

@@ -9,7 +9,10 @@ import type { ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
+import type { FindMemberProfile } from '../rooms/membership.ts';
 import type { CommittedChange } from '../rooms/room-queue.ts';
+import type { StateKeys } from '../storage/rooms.ts';
+import type { StateTrie } from '../storage/state-trie.ts';
 import { PostgresBus } from '../storage/bus.ts';
 import { currentPosition, type Database, type Db } from '../storage/database.ts';
 import { purgeFuturesOfUser } from '../storage/future-updates.ts';
@@ -42,6 +45,9 @@ export interface Services
   readonly bus: PostgresBus;
   readonly hub: StreamHub;
   readonly pipeline: Pipeline;
+  readonly trie: StateTrie;
+  readonly stateKeys: StateKeys;
+  readonly memberProfile: FindMemberProfile;
   readonly futureScheduler: FutureScheduler;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
@@ -104,6 +110,9 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     bus,
     hub,
     pipeline,
+    trie: pipeline.trie,
+    stateKeys: pipeline.stateKeys,
+    memberProfile: () => Promise.resolve({}),
     futureScheduler,
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
