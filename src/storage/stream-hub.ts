@@ -10,32 +10,47 @@ export interface StreamChange {
   readonly userNids: readonly number[];
 }
 
-const MOST_CHANGES_AT_ONCE = 5_000;
+/** What happened is read in stretches of this many positions. */
+const POSITIONS_AT_ONCE = 5_000;
 
 /**
  * Tells the waiting readers of this process what has changed, from this process at once and from the others as soon
- * as the bus says so. `position` is the newest one of which all smaller ones have been told.
+ * as the bus says so.
+ *
+ * ```
+ *   commit here ────────────► announce ─► listeners (and the bus, for the others)
+ *   commit elsewhere ─► bus ─► catchUp ─► listeners
+ *   a reader begins ─────────► catchUp ─► listeners, and the position up to which all has been told
+ * ```
  */
 export class StreamHub {
   readonly #db: Db;
   readonly #bus: Bus;
   readonly #listeners = new Set<(change: StreamChange) => void>();
-  /** Up to here the database was read for what other processes did. */
-  #readUpTo = 0;
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
+  /** All changes up to here were told. */
+  #toldUpTo = 0;
+  #reading: Promise<number> | undefined;
+  /** Begins when the reading under way ends; whoever asks in the meantime shares it. */
+  #nextReading: Promise<number> | undefined;
 
   constructor(deps: { readonly db: Db; readonly bus: Bus }) {
     this.#db = deps.db;
     this.#bus = deps.bus;
     deps.bus.subscribe((topics) => {
-      if (topics.has('stream')) this.#catchUp();
+      if (!topics.has('stream')) return;
+      // The bus calls again; what was missed is read then.
+      this.catchUp().catch(() => undefined);
     });
+  }
+
+  /** All changes after this position are told to whoever subscribes now. */
+  get toldUpTo(): number {
+    return this.#toldUpTo;
   }
 
   /** Starts from the newest position; call it before anyone waits. */
   async start(): Promise<void> {
-    this.#readUpTo = await currentPosition(this.#db);
+    this.#toldUpTo = await currentPosition(this.#db);
   }
 
   /** Called after a commit of this process. */
@@ -50,37 +65,37 @@ export class StreamHub {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Tells whatever was committed anywhere before this call, and resolves with the position up to which everything has
+   * been told and can be read. Calls that come together share the queries. Rejects when the database is away.
+   */
+  catchUp(): Promise<number> {
+    this.#nextReading ??= this.#readAfter(this.#reading);
+    return this.#nextReading;
+  }
+
   /** Resolves when no catching up is under way. */
   async idle(): Promise<void> {
-    await this.#reading;
+    await Promise.allSettled([this.#reading, this.#nextReading]);
   }
 
   #tell(change: StreamChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 
-  #catchUp(): void {
-    if (this.#reading !== undefined) {
-      this.#readAgain = true;
-      return;
-    }
-    this.#reading = this.#read()
-      // The bus calls again; what was missed is read then.
-      .catch(() => undefined)
-      .finally(() => {
-        this.#reading = undefined;
-        if (!this.#readAgain) return;
-        this.#readAgain = false;
-        this.#catchUp();
-      });
+  async #readAfter(other: Promise<number> | undefined): Promise<number> {
+    await Promise.allSettled([other]);
+    this.#reading = this.#nextReading;
+    this.#nextReading = undefined;
+    return this.#read();
   }
 
-  async #read(): Promise<void> {
+  async #read(): Promise<number> {
     const newest = await currentPosition(this.#db);
-    while (this.#readUpTo < newest) {
-      const changes = await listChanges(this.#db, this.#readUpTo, newest);
-      const last = changes.length < MOST_CHANGES_AT_ONCE ? newest : (changes.at(-1)?.position ?? newest);
-      this.#readUpTo = last;
+    while (this.#toldUpTo < newest) {
+      const last = Math.min(newest, this.#toldUpTo + POSITIONS_AT_ONCE);
+      const changes = await listChanges(this.#db, this.#toldUpTo, last);
+      this.#toldUpTo = last;
       if (changes.length === 0) continue;
       this.#tell({
         position: last,
@@ -88,28 +103,26 @@ export class StreamHub {
         userNids: [...new Set(changes.flatMap((change) => change.user_nid ?? []))],
       });
     }
+    return this.#toldUpTo;
   }
 }
 
 interface ChangeRow {
-  readonly position: number;
   readonly room_nid: number | null;
   readonly user_nid: number | null;
 }
 
-/** What the positions in `(after, upTo]` concern, by position. Each table of the stream is one branch. */
+/** What the positions in `(after, upTo]` concern. Each table of the stream is one branch. */
 async function listChanges(db: Db, after: number, upTo: number): Promise<ChangeRow[]> {
   const { rows } = await sql<ChangeRow>`
-    select position, room_nid, user_nid from (
-      select position, room_nid, null::bigint as user_nid from events where position > ${after} and position <= ${upTo}
-      union all
-      select position, room_nid, user_nid from memberships
-      where is_local and position > ${after} and position <= ${upTo}
-      union all
-      select position, null, user_nid from to_device_messages where position > ${after} and position <= ${upTo}
-      union all
-      select position, null, user_nid from device_list_changes where position > ${after} and position <= ${upTo}
-    ) as changes
-    order by position limit ${MOST_CHANGES_AT_ONCE}`.execute(db);
+    select distinct room_nid, null::bigint as user_nid from events where position > ${after} and position <= ${upTo}
+    union all
+    select distinct room_nid, user_nid from memberships where is_local and position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, user_nid from to_device_messages
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, user_nid from device_list_changes
+    where position > ${after} and position <= ${upTo}`.execute(db);
   return rows;
 }
