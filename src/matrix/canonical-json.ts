@@ -52,6 +52,11 @@ export function encodeCanonicalJsonWithout(
   return encodeObject(object, limits.strict, 1, omitted);
 }
 
+/** What is wrong, in words, when the error is of canonical JSON; undefined for other errors. */
+export function describeCanonicalFault(error: unknown): string | undefined {
+  return error instanceof CanonicalJsonError ? `not canonical JSON: ${error.message}` : undefined;
+}
+
 function encodeValue(value: JsonValue | undefined, strict: boolean, depth: number): string {
   switch (typeof value) {
     case 'string':

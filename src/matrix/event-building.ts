@@ -2,10 +2,10 @@ import type { JsonArray, JsonObject, JsonValue } from '../util/json.ts';
 import type { Random } from '../util/random.ts';
 import { randomLetters } from '../util/random.ts';
 import { encodeUnpaddedBase64 } from './base64.ts';
-import { encodeCanonicalJson, STRICT_JSON } from './canonical-json.ts';
+import { describeCanonicalFault, encodeCanonicalJson, STRICT_JSON } from './canonical-json.ts';
 import { badJson, tooLarge } from './errors.ts';
 import { eventFromPdu } from './event-from-pdu.ts';
-import { describeCanonicalFault, findOversizedField, joinedBytes, MAX_EVENT_BYTES } from './event-size.ts';
+import { findOversizedField, joinedBytes, MAX_EVENT_BYTES } from './event-size.ts';
 import type { MatrixEvent, Pdu } from './event.ts';
 import {
   contentHashText,

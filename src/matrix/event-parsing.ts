@@ -1,10 +1,9 @@
-import type { JsonArray, JsonObject } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
 import { isJsonArray, isJsonObject } from '../util/json.ts';
-import { encodeCanonicalJson } from './canonical-json.ts';
+import { describeCanonicalFault, encodeCanonicalJson } from './canonical-json.ts';
 import { eventFromPdu } from './event-from-pdu.ts';
 import { parseEventReferences } from './event-references.ts';
 import {
-  describeCanonicalFault,
   findOversizedField,
   joinedBytes,
   MAX_AUTH_EVENTS,
@@ -40,9 +39,6 @@ export interface ParsePduOptions {
   readonly limitsReferences: boolean;
 }
 
-/** Between the PDU and the event: a complaint in words, thrown and caught within this file only. */
-class Refusal extends Error {}
-
 /** Since v6 numbers end at 2^53−1; before, depth went to 2^63−1, which JavaScript rounds. */
 const MAX_LEGACY_DEPTH = 2 ** 63;
 
@@ -57,18 +53,22 @@ export function parsePdu(
   rules: RoomVersionRules,
   options: ParsePduOptions = { limitsReferences: true },
 ): ParsedPdu {
-  try {
-    const pdu = checkFields(value, rules);
-    checkReferences(pdu, rules, options);
-    const matches = checkSizeAndHash(pdu, rules);
-    const believed = matches ? pdu : redactPdu(pdu, rules);
-    const event = identify(believed, rules);
-    return { kind: 'parsed', event, redacted: !matches };
-  } catch (error) {
-    const reason = error instanceof Refusal ? error.message : describeCanonicalFault(error);
-    if (reason === undefined) throw error;
-    return { kind: 'refused', reason };
-  }
+  const pdu = readFields(value, rules);
+  if (typeof pdu === 'string') return refuse(pdu);
+  const referenceFault = findReferenceFault(pdu, rules, options);
+  if (referenceFault !== undefined) return refuse(referenceFault);
+  const encoded = measure(pdu, rules);
+  if (typeof encoded === 'string') return refuse(encoded);
+  if (encoded.bytes > MAX_EVENT_BYTES)
+    return refuse(`the event has ${encoded.bytes} bytes, more than ${MAX_EVENT_BYTES}`);
+
+  const redacted = !hasContentHash(pdu, encoded.contentHash);
+  const believed = redacted ? redactPdu(pdu, rules) : pdu;
+  const eventId = eventIdOf(believed, rules);
+  const roomId = parseRoomId(believed['room_id']) ?? roomIdOfCreate(eventId);
+  const event = eventFromPdu(believed, eventId, roomId, rules);
+  const oversized = findOversizedField(event);
+  return oversized === undefined ? { kind: 'parsed', event, redacted } : refuse(oversized);
 }
 
 /** A row of stored events: its JSON passed {@link parsePdu} or came from buildEvent. */
@@ -86,86 +86,83 @@ export function readStoredEvent(stored: StoredEvent, rules: RoomVersionRules): M
   return eventFromPdu(value, stored.eventId, stored.roomId, rules);
 }
 
-function checkFields(value: unknown, rules: RoomVersionRules): Pdu {
-  if (!isJsonObject(value)) throw new Refusal('not an object');
+function refuse(reason: string): ParsedPdu {
+  return { kind: 'refused', reason };
+}
+
+/** The PDU without `unsigned`, or which member is wrong, in words. */
+function readFields(value: unknown, rules: RoomVersionRules): Pdu | string {
+  if (!isJsonObject(value)) return 'not an object';
   // Rest copies own members one by one, `__proto__` included.
   const { unsigned: _, ...pdu } = value;
-  const { type, sender, content, depth, prev_events, auth_events } = pdu;
-  if (typeof type !== 'string') throw new Refusal('type is not a string');
-  if (typeof sender !== 'string' || parseUserId(sender) === undefined)
-    throw new Refusal('sender is not a user id');
-  if (!isJsonObject(content)) throw new Refusal('content is not an object');
-  if (!isDepth(depth, rules)) throw new Refusal('depth is not an integer within its limits');
-  const originServerTs = pdu['origin_server_ts'];
-  if (!isSafeInteger(originServerTs))
-    throw new Refusal('origin_server_ts is not an integer within ±(2^53−1)');
-  if (!isJsonArray(prev_events)) throw new Refusal('prev_events is not an array');
-  if (!isJsonArray(auth_events)) throw new Refusal('auth_events is not an array');
-  checkStateKey(pdu['state_key']);
-  checkHashesAndSignatures(pdu);
-  checkRoomId(pdu, rules);
-  return { ...pdu, type, sender, content, depth, origin_server_ts: originServerTs, prev_events, auth_events };
+  const { type, sender, content, depth, origin_server_ts, prev_events, auth_events } = pdu;
+  if (typeof type !== 'string') return 'type is not a string';
+  if (typeof sender !== 'string' || parseUserId(sender) === undefined) return 'sender is not a user id';
+  if (!isJsonObject(content)) return 'content is not an object';
+  if (!isDepth(depth, rules)) return 'depth is not an integer within its limits';
+  if (!isSafeInteger(origin_server_ts)) return 'origin_server_ts is not an integer within ±(2^53−1)';
+  if (!isJsonArray(prev_events)) return 'prev_events is not an array';
+  if (!isJsonArray(auth_events)) return 'auth_events is not an array';
+  const fault = findStateKeyFault(pdu) ?? findHashesFault(pdu) ?? findIdFault(pdu, rules);
+  return fault ?? { ...pdu, type, sender, content, depth, origin_server_ts, prev_events, auth_events };
 }
 
-function checkStateKey(stateKey: unknown): void {
-  if (stateKey !== undefined && typeof stateKey !== 'string') throw new Refusal('state_key is not a string');
+function findStateKeyFault(pdu: JsonObject): string | undefined {
+  const stateKey = pdu['state_key'];
+  return stateKey === undefined || typeof stateKey === 'string' ? undefined : 'state_key is not a string';
 }
 
-function checkHashesAndSignatures(pdu: JsonObject): void {
+function findHashesFault(pdu: JsonObject): string | undefined {
   const { hashes, signatures } = pdu;
-  if (!isJsonObject(hashes) || typeof hashes['sha256'] !== 'string')
-    throw new Refusal('hashes.sha256 is not a string');
-  if (!isJsonObject(signatures) || !Object.values(signatures).every(isJsonObject)) {
-    throw new Refusal('signatures is not an object of objects');
-  }
+  if (!isJsonObject(hashes) || typeof hashes['sha256'] !== 'string') return 'hashes.sha256 is not a string';
+  const isObjectOfObjects = isJsonObject(signatures) && Object.values(signatures).every(isJsonObject);
+  return isObjectOfObjects ? undefined : 'signatures is not an object of objects';
 }
 
-/** Since v12 the create event carries no room id: it is what makes one. */
-function checkRoomId(pdu: JsonObject, rules: RoomVersionRules): void {
-  const roomId = pdu['room_id'];
-  if (rules.roomIdIsCreateHash && isCreate(pdu)) {
-    if (roomId !== undefined) throw new Refusal('a create event of this room version carries no room_id');
-  } else if (parseRoomId(roomId) === undefined) {
-    throw new Refusal('room_id is not a room id');
-  }
-}
-
-function checkReferences(pdu: Pdu, rules: RoomVersionRules, options: ParsePduOptions): void {
-  const form = rules.eventReferences === 'pairs' ? '[event id, {sha256}] pairs' : 'event ids';
-  if (parseEventReferences(pdu.prev_events, rules) === undefined)
-    throw new Refusal(`prev_events is not of ${form}`);
-  if (parseEventReferences(pdu.auth_events, rules) === undefined)
-    throw new Refusal(`auth_events is not of ${form}`);
-  if (!options.limitsReferences) return;
-  checkLength('prev_events', pdu.prev_events, MAX_PREV_EVENTS);
-  checkLength('auth_events', pdu.auth_events, MAX_AUTH_EVENTS);
-}
-
-function checkLength(name: string, list: JsonArray, max: number): void {
-  if (list.length > max) throw new Refusal(`${name} lists ${list.length} events, more than ${max}`);
-}
-
-/** Checks length and canonical form of the whole; true when the content hash matches. */
-function checkSizeAndHash(pdu: Pdu, rules: RoomVersionRules): boolean {
-  const limits = jsonLimitsOf(rules);
-  const hashText = contentHashText(pdu, limits);
-  const { hashes, signatures } = pdu;
-  const bytes = joinedBytes(hashText, encodeCanonicalJson({ hashes, signatures }, limits));
-  if (bytes > MAX_EVENT_BYTES)
-    throw new Refusal(`the event has ${bytes} bytes, more than ${MAX_EVENT_BYTES}`);
-  return hasContentHash(pdu, sha256(hashText));
-}
-
-function identify(pdu: Pdu, rules: RoomVersionRules): MatrixEvent {
+/** v1–v2 events carry their id. Since v12 the create event carries no room id: it is what makes one. */
+function findIdFault(pdu: JsonObject, rules: RoomVersionRules): string | undefined {
   if (rules.eventIdFormat === 'chosen' && parseEventId(pdu['event_id']) === undefined) {
-    throw new Refusal('event_id is not an event id');
+    return 'event_id is not an event id';
   }
-  const eventId = eventIdOf(pdu, rules);
-  const roomId = parseRoomId(pdu['room_id']) ?? roomIdOfCreate(eventId);
-  const event = eventFromPdu(pdu, eventId, roomId, rules);
-  const oversized = findOversizedField(event);
-  if (oversized !== undefined) throw new Refusal(oversized);
-  return event;
+  const roomId = pdu['room_id'];
+  if (rules.roomIdIsCreateHash && pdu['type'] === 'm.room.create' && pdu['state_key'] === '') {
+    return roomId === undefined
+      ? undefined
+      : 'room_id is there, but a create event of this room version has none';
+  }
+  return parseRoomId(roomId) === undefined ? 'room_id is not a room id' : undefined;
+}
+
+function findReferenceFault(pdu: Pdu, rules: RoomVersionRules, options: ParsePduOptions): string | undefined {
+  const limits = { prev_events: MAX_PREV_EVENTS, auth_events: MAX_AUTH_EVENTS };
+  for (const key of ['prev_events', 'auth_events'] as const) {
+    if (parseEventReferences(pdu[key], rules) === undefined) {
+      return `${key} is not of ${rules.eventReferences === 'pairs' ? '[event id, {sha256}] pairs' : 'event ids'}`;
+    }
+    const count = pdu[key].length;
+    if (options.limitsReferences && count > limits[key]) {
+      return `${key} lists ${count} events, more than ${limits[key]}`;
+    }
+  }
+  return undefined;
+}
+
+/** The event's length and content hash, or why it is not canonical JSON. */
+function measure(
+  pdu: Pdu,
+  rules: RoomVersionRules,
+): { readonly bytes: number; readonly contentHash: Buffer } | string {
+  const limits = jsonLimitsOf(rules);
+  const { hashes, signatures } = pdu;
+  try {
+    const text = contentHashText(pdu, limits);
+    const bytes = joinedBytes(text, encodeCanonicalJson({ hashes, signatures }, limits));
+    return { bytes, contentHash: sha256(text) };
+  } catch (error) {
+    const fault = describeCanonicalFault(error);
+    if (fault === undefined) throw error;
+    return fault;
+  }
 }
 
 function isPduShaped(value: unknown): value is Pdu {
@@ -179,10 +176,6 @@ function isPduShaped(value: unknown): value is Pdu {
     isJsonArray(value['prev_events']) &&
     isJsonArray(value['auth_events'])
   );
-}
-
-function isCreate(pdu: JsonObject): boolean {
-  return pdu['type'] === 'm.room.create' && pdu['state_key'] === '';
 }
 
 function isSafeInteger(value: unknown): value is number {

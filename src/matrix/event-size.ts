@@ -1,4 +1,3 @@
-import { CanonicalJsonError } from './canonical-json.ts';
 import { MAX_IDENTIFIER_BYTES } from './identifiers.ts';
 
 /** The whole event with hashes and signatures, in canonical JSON. https://spec.matrix.org/v1.19/client-server-api/#size-limits */
@@ -45,9 +44,4 @@ export function findOversizedField(fields: SizedFields): string | undefined {
 export function joinedBytes(contentHashText: string, signingText: string): number {
   // Two objects become one: a pair of braces goes, a comma comes.
   return Buffer.byteLength(contentHashText) + Buffer.byteLength(signingText) - 1;
-}
-
-/** What a canonical JSON fault means for an event, in words. */
-export function describeCanonicalFault(error: unknown): string | undefined {
-  return error instanceof CanonicalJsonError ? `not canonical JSON: ${error.message}` : undefined;
 }

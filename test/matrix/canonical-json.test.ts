@@ -131,6 +131,24 @@ describe('JSON text of PDUs', () => {
     assert.deepEqual(parsePduJson(text), JSON.parse(text));
   });
 
+  it('is read as JSON.parse reads it while no number is spelt otherwise', () => {
+    fc.assert(
+      fc.property(canonicalValue, (value) => {
+        const text = JSON.stringify({ value, odd: '\\"-0, 1.5' }, undefined, 1);
+        assert.equal(hasUncanonicalNumber(text), false);
+        assert.deepEqual(parsePduJson(text), JSON.parse(text));
+      }),
+    );
+  });
+
+  it('keeps the rest when one number is spelt otherwise', () => {
+    assert.deepEqual(parsePduJson('{"a\\\\":1.0,"\\"b-0":[1,"1.0",2.5,-0]}'), {
+      'a\\': 0.5,
+      '"b-0': [1, '1.0', 2.5, 0.5],
+    });
+    assert.throws(() => parsePduJson('{"a":1.0'), SyntaxError);
+  });
+
   it('notices other spellings of integers at any place', () => {
     for (const text of ['1.0', '[1e2]', '{"a": -0}', '[0,\n1.00]', '{"a":1E+2}', '["x",-1.0]']) {
       assert.equal(hasUncanonicalNumber(text), true, text);
