@@ -61,6 +61,7 @@ export const userLocked = kind(401, 'M_USER_LOCKED');
 export const unauthorized = kind(401, 'M_UNAUTHORIZED');
 export const forbidden = kind(403, 'M_FORBIDDEN');
 export const guestAccessForbidden = kind(403, 'M_GUEST_ACCESS_FORBIDDEN');
+export const threepidDenied = kind(403, 'M_THREEPID_DENIED');
 export const userDeactivated = kind(403, 'M_USER_DEACTIVATED');
 export const userSuspended = kind(403, 'M_USER_SUSPENDED');
 export const notFound = kind(404, 'M_NOT_FOUND');
@@ -74,6 +75,26 @@ export const tooLarge = kind(413, 'M_TOO_LARGE');
 export const gone = kind(410, 'M_NOT_FOUND');
 /** 400: a timeout beyond the server's limit on the futures endpoint. */
 export const futureMaxTimeoutExceeded = kind(400, 'M_FUTURE_MAX_TIMEOUT_EXCEEDED');
+
+/** 400: a delay beyond the server's limit, in the query of a send: the shape on which clients retry with the maximum. */
+export function maxDelayExceeded(message: string, maxDelayMs: number): MatrixError {
+  return unknownError(message, {
+    'org.matrix.msc4140.errcode': 'M_MAX_DELAY_EXCEEDED',
+    'org.matrix.msc4140.max_delay': maxDelayMs,
+  });
+}
+
+/** 400: the same in the body of a delayed event, on its unstable path or the final one. */
+export function delayTooLarge(message: string, maxDelayMs: number, isUnstable: boolean): MatrixError {
+  const errcode = isUnstable ? 'ORG.MATRIX.MSC4140_DELAY_TOO_LARGE' : 'M_DELAY_TOO_LARGE';
+  return new MatrixError(400, errcode, message, {
+    'org.matrix.msc4140.max_delay': maxDelayMs,
+    max_delay_ms: maxDelayMs,
+  });
+}
+
+/** Why a future was not sent that newer state has overtaken; shown to its owner, never a response of its own. */
+export const cancelledByStateUpdate = kind(400, 'M_CANCELLED_BY_STATE_UPDATE');
 
 /** 429 with the wait both as `Retry-After` (whole seconds, rounded up) and as `retry_after_ms`. */
 export function limitExceeded(message: string, retryAfterMs: number): MatrixError {
