@@ -43,7 +43,6 @@ export function isStateEvent(event: MatrixEvent): event is StateEvent {
   return event.stateKey !== undefined;
 }
 
-
 /** One slot of room state, `type` and `state_key` in one string that can key a Map. Made by {@link stateSlot} only. */
 export type StateSlot = Brand<string, 'StateSlot'>;
 

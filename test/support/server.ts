@@ -4,24 +4,26 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import { startServer, type RunningServer } from '../../src/server/server.ts';
 import type { Services } from '../../src/server/services.ts';
-import { ManualClock, type Clock } from '../../src/util/clock.ts';
+import { ManualClock, systemClock, type Clock } from '../../src/util/clock.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import { createLog } from '../../src/util/log.ts';
 import { secureRandom } from '../../src/util/random.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A whole server on a database of its own, on a free port of 127.0.0.1. */
-export interface TestServer extends AsyncDisposable {
+export interface LiveTestServer extends AsyncDisposable {
   readonly baseUrl: string;
-  readonly clock: ManualClock;
   readonly database: TestDatabase;
   readonly services: Services;
   readonly server: RunningServer;
 }
 
+/** One whose time the test moves. */
+export interface TestServer extends LiveTestServer {
+  readonly clock: ManualClock;
+}
+
 export interface TestServerOptions {
-  /** Shared with another server, or one of the system; a standing ManualClock by default. */
-  readonly clock?: ManualClock;
   /** Uses (and keeps) this database: a second process, or a restart. */
   readonly database?: TestDatabase;
   readonly config?: Partial<Config>;
@@ -29,13 +31,25 @@ export interface TestServerOptions {
   readonly dataDir?: string;
 }
 
-/** Starts a server for a test. Rate limits are off and passwords cheap unless `config` says otherwise. */
-export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+/** Starts a server whose clock stands still unless the test moves it; the clock may be shared with another server. */
+export async function startTestServer(
+  options: TestServerOptions & { readonly clock?: ManualClock } = {},
+): Promise<TestServer> {
+  const clock = options.clock ?? new ManualClock();
+  return { ...(await launch(options, clock)), clock };
+}
+
+/** Starts a server in real time, for clients that have timers of their own. */
+export function startLiveTestServer(options: TestServerOptions = {}): Promise<LiveTestServer> {
+  return launch(options, systemClock);
+}
+
+/** Rate limits are off and passwords cheap unless `config` says otherwise. */
+async function launch(options: TestServerOptions, clock: Clock): Promise<LiveTestServer> {
   const loaded = loadConfig({ env: {}, readFile: () => '' });
   if (loaded.kind !== 'config') throw new Error(loaded.complaints.join('\n'));
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'morrow-server-')));
   const database = options.database ?? (await createTestDatabase());
-  const clock = options.clock ?? new ManualClock();
   const config: Config = {
     ...loaded.config,
     dataDir,
@@ -53,7 +67,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   if (baseUrl === undefined) throw new Error('the server listens nowhere');
   return {
     baseUrl,
-    clock,
     database,
     services: server.services,
     server,
@@ -63,11 +76,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-/** A test without a clock of its own to move: one that runs. */
-export function isManual(clock: Clock): clock is ManualClock {
-  return clock instanceof ManualClock;
 }
 
 export interface TestReply {
@@ -89,7 +97,11 @@ export async function request(
   server: Pick<TestServer, 'baseUrl'>,
   method: string,
   path: string,
-  options: { readonly token?: string | TestUser | undefined; readonly body?: unknown; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly token?: string | TestUser | undefined;
+    readonly body?: unknown;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<TestReply> {
   const token = typeof options.token === 'object' ? options.token.accessToken : options.token;
   const response = await fetch(server.baseUrl + path, {
@@ -111,7 +123,8 @@ export async function request(
 /** The answer to a request that must succeed. */
 export async function succeed(...args: Parameters<typeof request>): Promise<JsonObject> {
   const reply = await request(...args);
-  if (reply.status !== 200) throw new Error(`${args[1]} ${args[2]}: ${reply.status} ${JSON.stringify(reply.json)}`);
+  if (reply.status !== 200)
+    throw new Error(`${args[1]} ${args[2]}: ${reply.status} ${JSON.stringify(reply.json)}`);
   return reply.body;
 }
 
@@ -123,7 +136,10 @@ export function textAt(body: JsonObject, key: string): string {
 }
 
 /** Makes an account and logs it in. */
-export async function registerUser(server: Pick<TestServer, 'baseUrl'>, localpart: string): Promise<TestUser> {
+export async function registerUser(
+  server: Pick<TestServer, 'baseUrl'>,
+  localpart: string,
+): Promise<TestUser> {
   const body = await succeed(server, 'POST', '/_matrix/client/v3/register', {
     body: { username: localpart, password: `the password of ${localpart}`, auth: { type: 'm.login.dummy' } },
   });
