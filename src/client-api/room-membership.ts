@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resolveRoom } from '../directory/aliases.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
-import { jsonObject } from '../http/parse-input.ts';
+import { jsonObject, lateBody } from '../http/parse-input.ts';
 import { badJson } from '../matrix/errors.ts';
 import { join, type JoinDeps } from '../rooms/join.ts';
 import { ban, forget, invite, kick, knock, leave, unban } from '../rooms/membership.ts';
@@ -14,12 +14,6 @@ const reasonBody = z.object({ reason: z.string().optional() });
 const targetBody = z
   .object({ user_id: userIdField, reason: z.string().optional() })
   .transform((body) => ({ userId: body.user_id, reason: body.reason }));
-
-/** By user id, or by an address that an identity server would know. */
-const inviteBody = z.union([
-  z.object({ medium: z.string(), address: z.string() }).transform(() => undefined),
-  targetBody,
-]);
 
 /** Whatever a client writes goes into its member event, but for what is meant for the server. */
 function joinContent(body: JsonObject): JsonObject {
@@ -36,10 +30,11 @@ const inviteUser = endpoint({
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/invite')],
   auth: 'user',
   rateLimit: 'invite',
-  body: inviteBody,
+  body: lateBody,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {
-    if (body === undefined) throw thirdPartyInvitesDenied();
-    await invite(deps, requester, { roomId: params.roomId, ...body });
+    // By an address instead of a user id.
+    if (body.parse(jsonObject)['medium'] !== undefined) throw thirdPartyInvitesDenied();
+    await invite(deps, requester, { roomId: params.roomId, ...body.parse(targetBody) });
     return { body: {} };
   },
 });
