@@ -81,9 +81,15 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const { config, database, key, clock, random, log } = parts;
   const { db } = database;
   const identity: Identity = { serverName: config.serverName, key };
-  const bus = new PostgresBus({ database, clock, log, self: randomToken(random, 9) });
+  const bus = new PostgresBus({ database, clock, log, random, self: randomToken(random, 9) });
   const hub = new StreamHub({ db, bus });
-  const pipeline = new Pipeline({ database, clock, identity, log, onCommitted: (change) => announce(hub, change) });
+  const pipeline = new Pipeline({
+    database,
+    clock,
+    identity,
+    log,
+    onCommitted: (change) => announce(hub, change),
+  });
   const futureScheduler = new FutureScheduler({
     db,
     bus,
@@ -92,7 +98,11 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     random,
     identity,
     pipeline,
-    firingLimiter: createFiringLimiter({ enabled: config.rateLimits, clock, maxDelayedEvents: config.maxDelayedEvents }),
+    firingLimiter: createFiringLimiter({
+      enabled: config.rateLimits,
+      clock,
+      maxDelayedEvents: config.maxDelayedEvents,
+    }),
   });
   await hub.start();
   await bus.start();

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
 import type { Database } from './database.ts';
 
 /** Wake-ups between processes. What is lost costs time, never data: every reader re-reads from its own position. */
@@ -24,6 +25,7 @@ export class PostgresBus implements Bus {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #random: Random;
   /** Names this process in its messages, so that it can pass over its own. */
   readonly #self: string;
   readonly #listeners: ((topics: ReadonlySet<BusTopic>) => void)[] = [];
@@ -38,11 +40,13 @@ export class PostgresBus implements Bus {
     readonly database: Database;
     readonly clock: Clock;
     readonly log: Log;
+    readonly random: Random;
     readonly self: string;
   }) {
     this.#database = deps.database;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#random = deps.random;
     this.#self = deps.self;
   }
 
@@ -96,7 +100,8 @@ export class PostgresBus implements Bus {
     if (this.#closed || (this.#client !== undefined && this.#client !== lost)) return;
     this.#client = undefined;
     this.#attempts += 1;
-    const waitMs = Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** this.#attempts) * (0.5 + Math.random() / 2);
+    const jitter = (this.#random.bytes(1)[0] ?? 0) / 255;
+    const waitMs = Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** this.#attempts) * (0.5 + jitter / 2);
     this.#later(waitMs, () => {
       this.#connect().then(
         () => this.#deliver(new Set<BusTopic>(['stream', 'futures'])),

@@ -59,7 +59,7 @@ export class FutureWorld implements AsyncDisposable {
     this.clock = clock;
     this.#ownsDatabase = options.database === undefined;
     this.rooms = makePipeline(database, { clock, seed: `${seed} rooms` });
-    this.#bus = new PostgresBus({ database: database.database, clock, log, self: seed });
+    this.#bus = new PostgresBus({ database: database.database, clock, log, random, self: seed });
     const identity = { serverName: SERVER_NAME, key };
     const { pipeline } = this.rooms;
     const config = {

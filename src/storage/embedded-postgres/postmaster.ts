@@ -4,6 +4,7 @@ import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { systemClock } from '../../util/clock.ts';
 import { launchIn } from './account.ts';
 import { isCode, type Binaries } from './binaries.ts';
 import { ensureSocketDir, isAlive, PORT, type Cluster } from './cluster.ts';
@@ -51,7 +52,8 @@ async function readOrUndefined(path: string): Promise<string | undefined> {
 
 async function removeAbandoned(path: string, text: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && Date.now() - found.mtimeMs > EMPTY_LOCK_GRACE_MS) await removeStale(path, text);
+  if (found !== undefined && systemClock.nowMs() - found.mtimeMs > EMPTY_LOCK_GRACE_MS)
+    await removeStale(path, text);
 }
 
 /** Takes the file away only if it still holds `text`: meanwhile another process may have started a server. */
