@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { printEndpoints, readOperations } from '../../scripts/endpoint-print.ts';
+import { endpoint } from '../../src/http/endpoint.ts';
+import { allEndpoints } from '../../src/server/endpoints.ts';
+
+describe('the print of the API surface', () => {
+  it('is up to date in docs/endpoints.txt', async () => {
+    const path = new URL('../../docs/endpoints.txt', import.meta.url);
+    const hint = 'the API surface has changed; if that is meant: npm run -s endpoints > docs/endpoints.txt';
+    assert.equal(await readFile(path, 'utf8'), printEndpoints(allEndpoints, readOperations()), hint);
+  });
+
+  it('knows the operations of the specification', () => {
+    const operations = readOperations();
+    assert.equal(operations.length, 166);
+    assert.deepEqual(
+      operations.filter(({ path }) => !path.startsWith('/_matrix/') && !path.startsWith('/.well-known/')),
+      [],
+    );
+  });
+
+  it('counts an operation under any name of its parameters, and lists what is not served', () => {
+    const getTag = endpoint({
+      name: 'getTag',
+      method: 'GET',
+      path: '/v3/tags/{tagId}',
+      auth: 'none',
+      rateLimit: 'read',
+      handle: (_deps: object) => ({ body: {} }),
+    });
+    const operations = [
+      { name: 'getTag', method: 'GET', path: '/v3/tags/{tag}' },
+      { name: 'setTag', method: 'PUT', path: '/v3/tags/{tag}' },
+    ];
+    const lines = printEndpoints([getTag], operations).split('\n');
+    assert.ok(lines.includes('GET /v3/tags/{tagId}  getTag none read'));
+    assert.ok(lines.some((line) => line.startsWith('# 1 of the 2 client-server operations')));
+    assert.ok(lines.includes('PUT /v3/tags/{tag}  setTag'));
+  });
+});
