@@ -42,7 +42,7 @@ const LEDGER = `
  */
 export async function migrate(database: Pick<Database, 'pool'>, directory: string, log: Log): Promise<void> {
   const migrations = await readMigrations(directory);
-  const client = await database.pool.connect();
+  const client = await connect(database);
   let broken: Error | undefined;
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -59,6 +59,21 @@ export async function migrate(database: Pick<Database, 'pool'>, directory: strin
     throw error;
   } finally {
     client.release(broken);
+  }
+}
+
+/** The first connection of a start: most wrong addresses show here. */
+async function connect({ pool }: Pick<Database, 'pool'>): Promise<PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (cause) {
+    // Refusals on several addresses of one name come as an AggregateError without a message.
+    const error = cause instanceof AggregateError ? cause.errors[0] : cause;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Cannot connect to the database: ${reason}. Does it run, and is MORROW_DATABASE_URL right?`,
+      { cause },
+    );
   }
 }
 
