@@ -6,7 +6,7 @@ import type { Database } from '../storage/database.ts';
 import { allotEventNids } from '../storage/events.ts';
 import { allotRoomNid, StateKeys } from '../storage/rooms.ts';
 import { StateTrie } from '../storage/state-trie.ts';
-import { internUsers } from '../storage/users.ts';
+import { UserNids } from '../storage/users.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { Committer } from './committer.ts';
@@ -56,6 +56,7 @@ export class Pipeline implements AsyncDisposable {
     this.#database = database;
     this.trie = new StateTrie(db);
     this.stateKeys = new StateKeys(db);
+    const userNids = new UserNids(db);
     this.#committer = new Committer({ database, clock });
     this.#queueDeps = {
       db,
@@ -67,7 +68,7 @@ export class Pipeline implements AsyncDisposable {
       log,
       onCommitted,
       takeEventNid: () => this.#takeEventNid(),
-      internUsers: (userIds) => internUsers(db, userIds),
+      internUsers: (userIds) => userNids.intern(userIds),
     };
   }
 

@@ -39,6 +39,8 @@ export function openDatabase(address: DatabaseAddress, connections: number): Dat
     connectionTimeoutMillis: 10_000,
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'morrow',
+    // Statements take arrays of any length: planning them anew each time would cost more than running them.
+    options: '-c plan_cache_mode=force_generic_plan -c jit=off',
   });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);

@@ -1,4 +1,5 @@
 import { sql, type Generated } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { UserId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
 
@@ -35,4 +36,33 @@ export async function findUserNids(db: Db, userIds: readonly UserId[]): Promise<
 /** The interned id of one user, if any. */
 export async function findUserNid(db: Db, userId: UserId): Promise<number | undefined> {
   return (await findUserNids(db, [userId])).get(userId);
+}
+
+const CACHED_USERS = 100_000;
+
+/** Interns user ids through a bounded cache: an id never changes its number. */
+export class UserNids {
+  readonly #db: Db;
+  readonly #cache = new LRUCache<UserId, number>({ max: CACHED_USERS });
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  /** The numbers of all of `userIds`, made where they are new. */
+  async intern(userIds: readonly UserId[]): Promise<Map<UserId, number>> {
+    const nids = new Map<UserId, number>();
+    const missing: UserId[] = [];
+    for (const userId of userIds) {
+      const nid = this.#cache.get(userId);
+      if (nid === undefined) missing.push(userId);
+      else nids.set(userId, nid);
+    }
+    if (missing.length === 0) return nids;
+    for (const [userId, nid] of await internUsers(this.#db, missing)) {
+      this.#cache.set(userId, nid);
+      nids.set(userId, nid);
+    }
+    return nids;
+  }
 }
