@@ -77,12 +77,14 @@ async function connect({ pool }: Pick<Database, 'pool'>): Promise<PoolClient> {
   }
 }
 
-/** Reads and orders the migrations; they are numbered from 1 without gaps. */
+/** Reads and orders the migrations. Each number is used once; gaps mean nothing. */
 export async function readMigrations(directory: string): Promise<readonly Migration[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
   const migrations = await Promise.all(names.map((name) => readMigration(directory, name)));
   migrations.forEach(({ number, name }, index) => {
-    if (number !== index + 1) throw new Error(`Migration ${name} should have number ${index + 1}.`);
+    const before = migrations[index - 1];
+    if (before?.number === number)
+      throw new Error(`Migrations ${before.name} and ${name} have the same number.`);
   });
   return migrations;
 }

@@ -97,14 +97,12 @@ describe('migrations', () => {
     );
   });
 
-  it('are numbered without gaps and named like 0001_word.sql', async () => {
+  it('have a number of their own and are named like 0001_word.sql', async () => {
     await using gap = await migrationsOf({ '0001_one.sql': ONE, '0003_three.sql': TWO });
-    await assert.rejects(readMigrations(gap.path), {
-      message: 'Migration 0003_three should have number 2.',
-    });
+    assert.equal((await readMigrations(gap.path)).length, 2);
     await using twice = await migrationsOf({ '0001_one.sql': ONE, '0001_two.sql': TWO });
     await assert.rejects(readMigrations(twice.path), {
-      message: 'Migration 0001_two should have number 2.',
+      message: 'Migrations 0001_one and 0001_two have the same number.',
     });
     await using odd = await migrationsOf({ '1-one.sql': ONE });
     await assert.rejects(readMigrations(odd.path), {
