@@ -62,7 +62,8 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
 export async function stopTestServer(): Promise<void> {
   const running = server;
   server = undefined;
-  await (await running)?.stop();
+  // One that did not start has cleaned up and failed the test that asked for it.
+  await (await running?.catch(() => undefined))?.stop();
 }
 
 async function startServer(): Promise<TestServer> {
@@ -71,18 +72,20 @@ async function startServer(): Promise<TestServer> {
     given === undefined ? await startCluster() : { address: { url: given }, stop: async () => {} };
   const admin = openDatabase(address, 2);
   const addressOf = (database: string): DatabaseAddress => onDatabase(address, database);
-  await admin.pool.query(`create database ${template} template template0`);
-  await using filled = openDatabase(addressOf(template), 1);
-  await migrate(filled, MIGRATIONS_DIRECTORY, log);
-  return {
-    admin,
-    addressOf,
-    async stop() {
-      if (given !== undefined) await admin.pool.query(`drop database if exists ${template} with (force)`);
-      await admin[Symbol.asyncDispose]();
-      await stop();
-    },
+  const stopAll = async (): Promise<void> => {
+    if (given !== undefined) await admin.pool.query(`drop database if exists ${template} with (force)`);
+    await admin[Symbol.asyncDispose]();
+    await stop();
   };
+  try {
+    await admin.pool.query(`create database ${template} template template0`);
+    await using filled = openDatabase(addressOf(template), 1);
+    await migrate(filled, MIGRATIONS_DIRECTORY, log);
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+  return { admin, addressOf, stop: stopAll };
 }
 
 function onDatabase(address: DatabaseAddress, database: string): DatabaseAddress {
@@ -102,7 +105,7 @@ async function startCluster(): Promise<{ readonly address: DatabaseAddress; stop
   const dataDir = await mkdtemp(join(tmpdir(), 'morrow-test-'));
   const settings = { max_connections: '200', autovacuum: 'off', max_wal_size: '1GB' };
   const postgres = await startEmbeddedPostgres({ dataDir, log, settings, fsync: false });
-  const watchdog = await startWatchdog(dataDir);
+  const watchdog = await startWatchdog(dataDir, postgres.address.host);
   return {
     address: postgres.address,
     async stop() {
@@ -114,11 +117,11 @@ async function startCluster(): Promise<{ readonly address: DatabaseAddress; stop
   };
 }
 
-/** Ends the server and removes its directory when this process goes without saying so: then the pipe between them closes. */
-async function startWatchdog(dataDir: string): Promise<ChildProcess> {
+/** Ends the server and removes its directories when this process goes without saying so: then the pipe between them closes. */
+async function startWatchdog(dataDir: string, socketDir: string): Promise<ChildProcess> {
   const pid = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0] ?? '';
-  const script = 'cat; kill -QUIT "$1"; while kill -0 "$1"; do sleep 0.1; done; rm -rf "$2"';
-  const watchdog = spawn('sh', ['-c', script, 'watchdog', pid, dataDir], {
+  const script = 'cat; kill -QUIT "$1"; while kill -0 "$1"; do sleep 0.1; done; rm -rf "$2" "$3"';
+  const watchdog = spawn('sh', ['-c', script, 'watchdog', pid, dataDir, socketDir], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
