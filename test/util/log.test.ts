@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { createLog } from '../../src/util/log.ts';
+
+/** What one record looks like in the log. */
+function logged(record: object): string {
+  let text = '';
+  createLog({ level: 'info', destination: { write: (line) => void (text += line) } }).info(
+    record,
+    'it happened',
+  );
+  return text;
+}
+
+describe('the log', () => {
+  it('writes one JSON line per record, with its time and the word for its level', () => {
+    const line = logged({ roomId: '!a:b' });
+    assert.match(
+      line,
+      /^\{"level":"info","time":"\d{4}-\d\d-\d\dT[\d:.]+Z","roomId":"!a:b","msg":"it happened"\}\n$/,
+    );
+  });
+
+  it('leaves out records below its level', () => {
+    let text = '';
+    createLog({ level: 'warn', destination: { write: (line) => void (text += line) } }).info('quiet');
+    assert.equal(text, '');
+  });
+
+  for (const [where, record] of [
+    ['a record', { access_token: 'hush', password: 'hush' }],
+    ['an object in a record', { body: { password: 'hush', token: 'hush' } }],
+    ['the headers of a request', { req: { headers: { authorization: 'Bearer hush' } } }],
+  ] as const) {
+    it(`never shows a secret in ${where}`, () => {
+      const line = logged(record);
+      assert.ok(!line.includes('hush'), line);
+      assert.ok(line.includes('[redacted]'), line);
+    });
+  }
+});
