@@ -24,7 +24,7 @@ export function makeServerKey(random: Random): SigningKey {
  */
 export async function loadSigningKey(dataDir: string, random: Random): Promise<SigningKey> {
   const path = signingKeyPath(dataDir);
-  await mkdir(dataDir, { recursive: true });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const fresh = formatSigningKeyFile(makeServerKey(random));
   await writeFile(path, fresh, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
