@@ -1,11 +1,17 @@
 import type { AccountTables } from './accounts.ts';
 import type { ClientTransactionTables } from './client-transactions.ts';
+import type { CrossSigningTables } from './cross-signing.ts';
+import type { DehydratedDeviceTables } from './dehydrated-devices.ts';
+import type { DeviceKeyTables } from './device-keys.ts';
 import type { DeviceTables } from './devices.ts';
 import type { DirectoryTables } from './directory.ts';
 import type { EventTables } from './events.ts';
+import type { FallbackKeyTables } from './fallback-keys.ts';
 import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
+import type { KeyBackupTables } from './key-backups.ts';
 import type { MembershipTables } from './memberships.ts';
+import type { OneTimeKeyTables } from './one-time-keys.ts';
 import type { OpenIdTokenTables } from './openid-tokens.ts';
 import type { RegistrationNonceTables } from './registration-nonces.ts';
 import type { RegistrationTokenTables } from './registration-tokens.ts';
@@ -26,12 +32,18 @@ export interface Tables
   extends
     AccountTables,
     ClientTransactionTables,
+    CrossSigningTables,
+    DehydratedDeviceTables,
+    DeviceKeyTables,
     DeviceTables,
     DirectoryTables,
     EventTables,
+    FallbackKeyTables,
     FilterTables,
     FutureTables,
+    KeyBackupTables,
     MembershipTables,
+    OneTimeKeyTables,
     OpenIdTokenTables,
     RegistrationNonceTables,
     RegistrationTokenTables,
