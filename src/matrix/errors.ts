@@ -55,6 +55,7 @@ export const duplicateAnnotation = kind(400, 'M_DUPLICATE_ANNOTATION');
 export const unknownError = kind(400, 'M_UNKNOWN');
 export const weakPassword = kind(400, 'M_WEAK_PASSWORD');
 export const badState = kind(400, 'M_BAD_STATE');
+export const invalidSignature = kind(400, 'M_INVALID_SIGNATURE');
 export const missingToken = kind(401, 'M_MISSING_TOKEN');
 export const unknownToken = kind(401, 'M_UNKNOWN_TOKEN');
 export const userLocked = kind(401, 'M_USER_LOCKED');
@@ -95,6 +96,11 @@ export function delayTooLarge(message: string, maxDelayMs: number, isUnstable: b
 
 /** Why a future was not sent that newer state has overtaken; shown to its owner, never a response of its own. */
 export const cancelledByStateUpdate = kind(400, 'M_CANCELLED_BY_STATE_UPDATE');
+
+/** 403: the client writes to a backup of room keys that another has replaced; it is told which. */
+export function wrongRoomKeysVersion(message: string, currentVersion: string): MatrixError {
+  return new MatrixError(403, 'M_WRONG_ROOM_KEYS_VERSION', message, { current_version: currentVersion });
+}
 
 /** 429 with the wait both as `Retry-After` (whole seconds, rounded up) and as `retry_after_ms`. */
 export function limitExceeded(message: string, retryAfterMs: number): MatrixError {
