@@ -3,7 +3,13 @@ import type { Outcome, Proposal, ProposedEvent } from '../../src/rooms/intent.ts
 import { Pipeline } from '../../src/rooms/pipeline.ts';
 import type { CommittedChange } from '../../src/rooms/room-queue.ts';
 import { generateSigningKey } from '../../src/matrix/signing-key.ts';
-import { makeUserId, parseServerName, type RoomId, type ServerName, type UserId } from '../../src/matrix/identifiers.ts';
+import {
+  makeUserId,
+  parseServerName,
+  type RoomId,
+  type ServerName,
+  type UserId,
+} from '../../src/matrix/identifiers.ts';
 import { getRoomVersionRules, type RoomVersion } from '../../src/matrix/room-version.ts';
 import { chooseRoomId } from './names.ts';
 import { ManualClock } from '../../src/util/clock.ts';
@@ -34,7 +40,13 @@ export interface TestPipeline extends AsyncDisposable {
   readonly committed: CommittedChange[];
   createRoom(creator: UserId, version?: RoomVersion, preset?: 'private' | 'public'): Promise<RoomId>;
   send(roomId: RoomId, sender: UserId, body: string): Promise<ProposedEvent>;
-  setState(roomId: RoomId, sender: UserId, type: string, stateKey: string, content: JsonObject): Promise<ProposedEvent>;
+  setState(
+    roomId: RoomId,
+    sender: UserId,
+    type: string,
+    stateKey: string,
+    content: JsonObject,
+  ): Promise<ProposedEvent>;
   propose(roomId: RoomId, sender: UserId, event: TestEvent, extra?: Partial<Proposal>): Promise<Outcome>;
 }
 
@@ -44,7 +56,10 @@ export interface TestEvent {
   readonly content: JsonObject;
 }
 
-export function makePipeline(database: TestDatabase, options: { clock?: ManualClock; seed?: string } = {}): TestPipeline {
+export function makePipeline(
+  database: TestDatabase,
+  options: { clock?: ManualClock; seed?: string; onCommitted?: (change: CommittedChange) => void } = {},
+): TestPipeline {
   const clock = options.clock ?? new ManualClock();
   const random = seededRandom(options.seed ?? 'pipeline');
   const committed: CommittedChange[] = [];
@@ -54,7 +69,10 @@ export function makePipeline(database: TestDatabase, options: { clock?: ManualCl
     clock,
     identity: { serverName: SERVER_NAME, key },
     log: createLog({ level: 'silent' }),
-    onCommitted: (change) => committed.push(change),
+    onCommitted: (change) => {
+      committed.push(change);
+      options.onCommitted?.(change);
+    },
   });
   const deps = { clock, random, serverName: SERVER_NAME };
   const intent = (sender: UserId, event: TestEvent): ReturnType<typeof clientIntent> =>
@@ -76,7 +94,8 @@ export function makePipeline(database: TestDatabase, options: { clock?: ManualCl
     propose,
     send: (roomId, sender, body) =>
       accepted(roomId, sender, { type: 'm.room.message', content: { msgtype: 'm.text', body } }),
-    setState: (roomId, sender, type, stateKey, content) => accepted(roomId, sender, { type, stateKey, content }),
+    setState: (roomId, sender, type, stateKey, content) =>
+      accepted(roomId, sender, { type, stateKey, content }),
     async createRoom(creator, version = '12', preset = 'public') {
       const rules = getRoomVersionRules(version);
       const roomId = rules.roomIdIsCreateHash ? undefined : chooseRoomId(random, SERVER_NAME);
@@ -86,10 +105,18 @@ export function makePipeline(database: TestDatabase, options: { clock?: ManualCl
         rules,
         roomId,
         intents: [
-          { type: 'm.room.create', stateKey: '', content: { ...create, entropy: random.bytes(8).toString('hex') } },
+          {
+            type: 'm.room.create',
+            stateKey: '',
+            content: { ...create, entropy: random.bytes(8).toString('hex') },
+          },
           { type: 'm.room.member', stateKey: creator, content: { membership: 'join' } },
           { type: 'm.room.power_levels', stateKey: '', content: { users } },
-          { type: 'm.room.join_rules', stateKey: '', content: { join_rule: preset === 'public' ? 'public' : 'invite' } },
+          {
+            type: 'm.room.join_rules',
+            stateKey: '',
+            content: { join_rule: preset === 'public' ? 'public' : 'invite' },
+          },
         ].map((event) => intent(creator, event)),
       });
       if (outcome.kind === 'refused') throw outcome.error;

@@ -1,0 +1,59 @@
+import { formatStreamToken } from '../storage/stream-token.ts';
+import type { JsonObject } from '../util/json.ts';
+import { invitedRooms } from './invited-rooms.ts';
+import { joinedRooms } from './joined-rooms.ts';
+import { leftRooms } from './left-rooms.ts';
+import { oneTimeKeys } from './one-time-keys.ts';
+import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+import { toDeviceMessages } from './to-device.ts';
+
+/** All that /sync is made of. */
+const PROVIDERS: readonly SyncProvider[] = [
+  joinedRooms,
+  invitedRooms,
+  leftRooms,
+  toDeviceMessages,
+  oneTimeKeys,
+];
+
+/** An answer to /sync. */
+export interface SyncAnswer {
+  readonly body: JsonObject;
+  /** False: a client that waits is to wait on. */
+  readonly hasNews: boolean;
+}
+
+/** Reads all providers and puts together what they say. */
+export async function composeAnswer(scope: SyncScope, since: number | undefined): Promise<SyncAnswer> {
+  const parts: SyncPart[] = [];
+  for (const provider of PROVIDERS) {
+    parts.push(since === undefined ? await provider.initial(scope) : await provider.since(scope, since));
+  }
+  const rooms = mergeRooms(scope, parts);
+  const body = {
+    ...Object.assign({}, ...parts.map((part) => part.body)),
+    next_batch: formatStreamToken(scope.upTo),
+    ...(Object.keys(rooms).length === 0 ? {} : { rooms }),
+  };
+  return { body, hasNews: Object.keys(rooms).length > 0 || parts.some((part) => part.isNews === true) };
+}
+
+/** The sections of `rooms` that hold anything, each room with what all providers say of it. */
+function mergeRooms(scope: SyncScope, parts: readonly SyncPart[]): JsonObject {
+  const sections: Record<string, Record<string, JsonObject>> = {};
+  for (const { rooms } of parts) {
+    for (const [name, entries] of Object.entries(rooms ?? {})) {
+      for (const [roomId, body] of entries) {
+        const section = (sections[name] ??= {});
+        section[roomId] = { ...(section[roomId] ?? emptyRoom(scope, name)), ...body };
+      }
+    }
+  }
+  return sections;
+}
+
+/** `state_after` must be there even where no provider has anything for it. */
+function emptyRoom(scope: SyncScope, section: string): JsonObject {
+  const hasState = section === 'join' || section === 'leave';
+  return hasState && scope.stateAfter !== undefined ? { [scope.stateAfter]: { events: [] } } : {};
+}

@@ -1,0 +1,72 @@
+import { admitsRoom } from '../matrix/filters.ts';
+import { toStrippedState } from '../matrix/client-event.ts';
+import { isStateEvent, stateSlot } from '../matrix/event.ts';
+import type { RoomId } from '../matrix/identifiers.ts';
+import { memberSlot } from '../matrix/power-levels.ts';
+import { readableEvent } from '../rooms/client-events.ts';
+import { findStateEvents, stateAt } from '../rooms/read-state.ts';
+import { listStateRootsAt } from '../storage/sync-reading.ts';
+import type { JsonObject } from '../util/json.ts';
+import { mapTogether } from './map-together.ts';
+import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+import { isNewIn, type Standing } from './standings.ts';
+
+/** What people outside a room are told of it. https://spec.matrix.org/v1.19/client-server-api/#stripped-state */
+const STRIPPED_SLOTS = [
+  'm.room.create',
+  'm.room.join_rules',
+  'm.room.name',
+  'm.room.avatar',
+  'm.room.topic',
+  'm.room.canonical_alias',
+  'm.room.encryption',
+].map((type) => stateSlot(type, ''));
+
+/** The rooms that the user is invited to or knocks on, each when that changed. */
+export const invitedRooms: SyncProvider = {
+  initial: (scope) => readRooms(scope, undefined),
+  since: (scope, since) => readRooms(scope, scope.fullState ? undefined : since),
+};
+
+async function readRooms(scope: SyncScope, since: number | undefined): Promise<SyncPart> {
+  const wanted = scope.standings.filter(
+    (room) => isNewIn(room, since) && admitsRoom(scope.filter.room, room.roomId),
+  );
+  return {
+    rooms: {
+      invite: await readSection(scope, wanted, 'invite', 'invite_state'),
+      knock: await readSection(scope, wanted, 'knock', 'knock_state'),
+    },
+  };
+}
+
+async function readSection(
+  scope: SyncScope,
+  rooms: readonly Standing[],
+  membership: 'invite' | 'knock',
+  key: string,
+): Promise<ReadonlyMap<RoomId, JsonObject>> {
+  const entries = await mapTogether(
+    rooms.filter((room) => room.membership === membership),
+    async (room): Promise<[RoomId, JsonObject]> => [
+      room.roomId,
+      { [key]: { events: await listStrippedState(scope, room) } },
+    ],
+  );
+  return new Map(entries);
+}
+
+/** The room as it was when the invite or knock was sent. */
+async function listStrippedState(scope: SyncScope, room: Standing): Promise<JsonObject[]> {
+  const { deps, viewer } = scope;
+  const roots = await listStateRootsAt(deps.db, room.roomNid, [room.position]);
+  const root = roots.get(room.position);
+  if (root === undefined) return [];
+  const slots = [...STRIPPED_SLOTS, memberSlot(viewer.userId)];
+  const found = await findStateEvents(deps, stateAt(root), slots);
+  return slots.flatMap((slot) => {
+    const stored = found.get(slot);
+    const event = stored === undefined ? undefined : readableEvent(stored).event;
+    return event !== undefined && isStateEvent(event) ? [toStrippedState(event)] : [];
+  });
+}

@@ -1,0 +1,81 @@
+import { admitsRoom } from '../matrix/filters.ts';
+import type { RoomId } from '../matrix/identifiers.ts';
+import type { JsonObject } from '../util/json.ts';
+import { mapTogether } from './map-together.ts';
+import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+import { renderState, stateSection } from './room-state.ts';
+import { changesSummary, listHeroes, renderSummary, summarise } from './room-summary.ts';
+import type { Standing } from './standings.ts';
+import { findStateChange } from './state-change.ts';
+import { readTimeline, renderTimeline } from './timeline.ts';
+
+/**
+ * Timeline, state and summary of the rooms that the user is in.
+ * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_joined-room
+ */
+export const joinedRooms: SyncProvider = {
+  initial: async (scope) => readRooms(scope, listJoined(scope), undefined),
+  since: async (scope, since) => {
+    const joined = listJoined(scope);
+    const news = await scope.deps.syncFeed.listRoomsWithNews(
+      joined.map((room) => room.roomNid),
+      since,
+      scope.upTo,
+    );
+    const wanted = joined.filter(
+      (room) => scope.fullState || room.before !== 'join' || news.has(room.roomNid),
+    );
+    return readRooms(scope, wanted, since);
+  },
+};
+
+function listJoined(scope: SyncScope): Standing[] {
+  return scope.standings.filter(
+    (room) => room.membership === 'join' && admitsRoom(scope.filter.room, room.roomId),
+  );
+}
+
+async function readRooms(
+  scope: SyncScope,
+  rooms: readonly Standing[],
+  since: number | undefined,
+): Promise<SyncPart> {
+  const join = new Map<RoomId, JsonObject>();
+  const bodies = await mapTogether(rooms, (room) => readRoom(scope, room, since));
+  rooms.forEach((room, index) => {
+    const body = bodies[index];
+    if (body !== undefined) join.set(room.roomId, body);
+  });
+  return { rooms: { join } };
+}
+
+/** undefined when there is nothing to say of the room. */
+async function readRoom(
+  scope: SyncScope,
+  room: Standing,
+  since: number | undefined,
+): Promise<JsonObject | undefined> {
+  const { deps, viewer, upTo } = scope;
+  const isNew = since !== undefined && room.before !== 'join';
+  const after = isNew ? undefined : since;
+  const read = await readTimeline(scope, room, { after, upTo });
+  // A client that had another part of the room, or none, must not put this timeline next to it.
+  const timeline = isNew ? { ...read, isLimited: true } : read;
+  const change = await findStateChange(scope, {
+    roomNid: room.roomNid,
+    since: scope.fullState ? undefined : after,
+    end: upTo,
+    timeline,
+  });
+  const summary = changesSummary(change) ? await summarise(deps, room.roomNid, change.endRoot) : undefined;
+  const heroes = summary === undefined ? [] : listHeroes(summary, viewer.userId);
+  const state = await renderState(scope, room, change, { timeline, heroes });
+  const hasNews =
+    timeline.events.length > 0 || timeline.isLimited || state.length > 0 || summary !== undefined;
+  if (!hasNews && !change.isWhole) return undefined;
+  return {
+    ...stateSection(scope, state),
+    timeline: await renderTimeline(scope, timeline),
+    ...(summary === undefined ? {} : { summary: renderSummary(summary, heroes) }),
+  };
+}

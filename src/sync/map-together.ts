@@ -1,0 +1,13 @@
+/** So many reads of one request are under way at once: it shall not take all connections from the others. */
+const MOST_AT_ONCE = 4;
+
+/** `Promise.all` of `items.map(work)`, a few at a time; the answers are in the order of the items. */
+export async function mapTogether<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const queue = items.entries();
+  const run = async (): Promise<void> => {
+    for (const [index, item] of queue) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, items.length) }, run));
+  return results;
+}

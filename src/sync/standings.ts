@@ -1,0 +1,98 @@
+import type { RoomId, UserId } from '../matrix/identifiers.ts';
+import { membershipIn, memberSlot } from '../matrix/power-levels.ts';
+import { readableEvent } from '../rooms/client-events.ts';
+import type { RoomReadDeps } from '../rooms/read-state.ts';
+import { listEventsByNid } from '../storage/events.ts';
+import type { Membership, RoomMembership } from '../storage/memberships.ts';
+import { listForgotten, listStateRootsAt } from '../storage/sync-reading.ts';
+import { mapTogether } from './map-together.ts';
+
+/** What a user is in a room where the reading ends, and what they were where the client is. */
+export interface Standing {
+  readonly roomNid: number;
+  readonly roomId: RoomId;
+  readonly membership: Membership;
+  readonly eventNid: number;
+  /** Where the membership or its event last changed. */
+  readonly position: number;
+  /** The membership where the client is; undefined when it has none of the room, or knows nothing yet. */
+  readonly before: Membership | undefined;
+}
+
+interface Range {
+  /** undefined for a client that knows nothing. */
+  readonly since: number | undefined;
+  readonly upTo: number;
+}
+
+/**
+ * The user's standing in each room, as of the end of the range: `rooms` may be newer than that. Where nothing changed
+ * in the range, which is nearly everywhere, this asks the database nothing. Rooms that the user has forgotten are
+ * left out.
+ */
+export async function listStandings(
+  deps: RoomReadDeps,
+  user: { readonly userId: UserId; readonly userNid: number },
+  rooms: readonly RoomMembership[],
+  range: Range,
+): Promise<Standing[]> {
+  const changed = rooms.filter((room) => room.position > (range.since ?? -Infinity));
+  const standings = await mapTogether(changed, (room) => findStanding(deps, user.userId, room, range));
+  const unchanged = rooms
+    .filter((room) => room.position <= (range.since ?? -Infinity))
+    .map((room): Standing => ({ ...room, before: room.membership }));
+  const known = [...standings.filter((standing) => standing !== undefined), ...unchanged];
+  const left = known.filter((standing) => hasLeft(standing) && isNewIn(standing, range.since));
+  const forgotten = await listForgotten(
+    deps.db,
+    user.userNid,
+    left.map((standing) => standing.roomNid),
+  );
+  return known.filter((standing) => !forgotten.has(standing.roomNid));
+}
+
+/** Whether the membership changed after a position; everything is new to a client that knows nothing. */
+export function isNewIn(standing: Standing, since: number | undefined): boolean {
+  return since === undefined || standing.position > since;
+}
+
+/** Whether the user was in the room, or invited or knocking, and is no more. */
+export function hasLeft(standing: Standing): boolean {
+  return standing.membership === 'leave' || standing.membership === 'ban';
+}
+
+async function findStanding(
+  deps: RoomReadDeps,
+  userId: UserId,
+  room: RoomMembership,
+  { since, upTo }: Range,
+): Promise<Standing | undefined> {
+  const { roomNid, roomId } = room;
+  const now = room.position <= upTo ? room : await findMemberAt(deps, userId, roomNid, upTo);
+  if (now === undefined) return undefined;
+  const before = since === undefined ? undefined : await findMemberAt(deps, userId, roomNid, since);
+  const isSame = before?.eventNid === now.eventNid;
+  // State resolution may bring back an old event: that is news all the same.
+  const position = isSame || now.position > (since ?? -Infinity) ? now.position : upTo;
+  const { membership, eventNid } = now;
+  return { roomNid, roomId, membership, eventNid, position, before: before?.membership };
+}
+
+/** The membership that was current at a position. */
+async function findMemberAt(
+  deps: RoomReadDeps,
+  userId: UserId,
+  roomNid: number,
+  position: number,
+): Promise<Pick<RoomMembership, 'membership' | 'eventNid' | 'position'> | undefined> {
+  const slot = memberSlot(userId);
+  const key = (await deps.stateKeys.find([slot])).get(slot);
+  const root = (await listStateRootsAt(deps.db, roomNid, [position])).get(position);
+  if (key === undefined || root === undefined) return undefined;
+  const eventNid = (await deps.trie.findEntries(root, [key])).get(key);
+  if (eventNid === undefined) return undefined;
+  const [event] = await listEventsByNid(deps.db, [eventNid]);
+  const membership = event === undefined ? undefined : membershipIn(readableEvent(event).event.content);
+  if (event === undefined || membership === undefined) return undefined;
+  return { membership, eventNid, position: event.position ?? position };
+}

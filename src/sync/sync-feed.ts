@@ -1,0 +1,90 @@
+import { LRUCache } from 'lru-cache';
+import type { Db } from '../storage/database.ts';
+import { listRoomsOfUser, type RoomMembership } from '../storage/memberships.ts';
+import type { StateRoot } from '../storage/state-node.ts';
+import type { StreamChange, StreamHub } from '../storage/stream-hub.ts';
+import { listRoomsWithNews } from '../storage/sync-reading.ts';
+import type { Clock } from '../util/clock.ts';
+import { NewestPositions } from './newest-positions.ts';
+import type { RoomSummary } from './room-summary.ts';
+import { Waiters } from './waiters.ts';
+
+const MOST_ROOMS_AT_HAND = 100_000;
+const MOST_MEMBERSHIPS_AT_HAND = 300_000;
+const MOST_SUMMARIES_AT_HAND = 10_000;
+
+/**
+ * What this process knows of the stream, so that a /sync asks the database only for what has changed: which rooms did
+ * so last, the rooms of those who sync, and who waits. Make it when the hub has started.
+ */
+export class SyncFeed implements Disposable {
+  readonly waiters: Waiters;
+  /** Summaries by the state that they are of, which never changes. */
+  readonly summaries = new LRUCache<StateRoot, RoomSummary>({ max: MOST_SUMMARIES_AT_HAND });
+  readonly #db: Db;
+  readonly #hub: StreamHub;
+  readonly #newest: NewestPositions;
+  readonly #rooms = new LRUCache<number, readonly RoomMembership[]>({
+    maxSize: MOST_MEMBERSHIPS_AT_HAND,
+    sizeCalculation: (rooms) => rooms.length + 1,
+  });
+  readonly #loading = new Map<number, Promise<readonly RoomMembership[]>>();
+  readonly #unsubscribe: () => void;
+
+  constructor(deps: { readonly db: Db; readonly hub: StreamHub; readonly clock: Clock }) {
+    this.#db = deps.db;
+    this.#hub = deps.hub;
+    this.waiters = new Waiters(deps);
+    this.#newest = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
+    this.#unsubscribe = deps.hub.subscribe((change) => this.#hear(change));
+  }
+
+  /** The position up to which a reader that asks now is to read. */
+  catchUp(): Promise<number> {
+    return this.#hub.catchUp();
+  }
+
+  /** The user's memberships, at least as new as what {@link catchUp} answered before the call, and maybe newer. */
+  async roomsOf(userNid: number): Promise<readonly RoomMembership[]> {
+    const known = this.#rooms.get(userNid) ?? this.#loading.get(userNid);
+    if (known !== undefined) return known;
+    const loading = listRoomsOfUser(this.#db, userNid);
+    this.#loading.set(userNid, loading);
+    try {
+      const rooms = await loading;
+      // If something happened to the user in the meantime, the answer may be too old for who asks next.
+      if (this.#loading.get(userNid) === loading) this.#rooms.set(userNid, rooms);
+      return rooms;
+    } finally {
+      if (this.#loading.get(userNid) === loading) this.#loading.delete(userNid);
+    }
+  }
+
+  /** Whether something may have happened in one of the rooms after a position. */
+  mayHaveNews(roomNids: readonly number[], after: number): boolean {
+    return roomNids.some((roomNid) => this.#newest.mayHaveChanged(roomNid, after));
+  }
+
+  /** Those of the rooms in which something may have happened in `(after, upTo]`; from memory where that reaches back so far. */
+  async listRoomsWithNews(
+    roomNids: readonly number[],
+    after: number,
+    upTo: number,
+  ): Promise<ReadonlySet<number>> {
+    if (!this.#newest.covers(after)) return new Set(await listRoomsWithNews(this.#db, roomNids, after, upTo));
+    return new Set(roomNids.filter((roomNid) => this.#newest.mayHaveChanged(roomNid, after)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+  }
+
+  #hear(change: StreamChange): void {
+    this.#newest.note(change.roomNids, change.position);
+    for (const userNid of change.userNids) {
+      this.#rooms.delete(userNid);
+      this.#loading.delete(userNid);
+    }
+    this.waiters.tell(change);
+  }
+}

@@ -1,0 +1,64 @@
+import { limitOf } from '../matrix/filters.ts';
+import { BEGINNING, collectEvents } from '../rooms/read-timeline.ts';
+import type { StoredEvent } from '../storage/events.ts';
+import { formatStreamToken } from '../storage/stream-token.ts';
+import type { JsonObject } from '../util/json.ts';
+import type { SyncScope } from './provider.ts';
+import { renderFiltered } from './render.ts';
+import type { Standing } from './standings.ts';
+
+const LIMIT_BY_DEFAULT = 10;
+const HIGHEST_LIMIT = 100;
+
+/** The newest events of a room in a range of positions. */
+export interface Timeline {
+  /** Oldest first. */
+  readonly events: readonly StoredEvent[];
+  /** Whether the range has more that the reader may see and wants. */
+  readonly isLimited: boolean;
+  /** The point from which /messages goes on backwards. */
+  readonly start: number;
+}
+
+/** `after < position <= upTo`; without `after` from the room's beginning. */
+export interface TimelineRange {
+  readonly after: number | undefined;
+  readonly upTo: number;
+}
+
+/** Reads the newest events of a range that the viewer may see and the filter admits, as many as that allows. */
+export async function readTimeline(
+  scope: SyncScope,
+  room: Pick<Standing, 'roomNid' | 'roomId'>,
+  range: TimelineRange,
+): Promise<Timeline> {
+  const filter = scope.filter.room.timeline;
+  const limit = limitOf(filter, LIMIT_BY_DEFAULT, HIGHEST_LIMIT);
+  if (filter.types?.length === 0 || filter.notTypes?.includes('*') === true)
+    return { events: [], isLimited: false, start: range.upTo };
+  // One more than fits tells whether there are more.
+  const found = await collectEvents(
+    scope.deps,
+    scope.viewer,
+    { roomId: room.roomId, filter, backwards: true, limit: limit + 1 },
+    { roomNid: room.roomNid, after: range.after ?? BEGINNING, upTo: range.upTo },
+  );
+  const events = found.events.slice(0, limit);
+  const isLimited = found.events.length > limit || found.end !== undefined;
+  const start = found.events.length > limit ? undefined : found.end;
+  return { events: events.toReversed(), isLimited, start: start ?? startOf(events.at(-1), range.upTo) };
+}
+
+/** The point right before the oldest event; where there is none, everything lies before the end. */
+function startOf(oldest: StoredEvent | undefined, upTo: number): number {
+  return oldest?.position === undefined ? upTo : oldest.position - 1;
+}
+
+/** A timeline as it is sent. */
+export async function renderTimeline(scope: SyncScope, timeline: Timeline): Promise<JsonObject> {
+  return {
+    events: await renderFiltered(scope.deps, scope.viewer, scope.filter, timeline.events),
+    limited: timeline.isLimited,
+    prev_batch: formatStreamToken(timeline.start),
+  };
+}

@@ -1,0 +1,43 @@
+import type { Db } from '../storage/database.ts';
+import { listToDevice, type Mailbox, type WaitingMessage } from '../storage/to-device.ts';
+import { isJsonObject, type JsonObject } from '../util/json.ts';
+import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+
+const MOST_MESSAGES = 100;
+
+/**
+ * Messages to the device, oldest first. The next request's `since` says that they arrived.
+ * https://spec.matrix.org/v1.19/client-server-api/#extensions-to-sync
+ */
+export const toDeviceMessages: SyncProvider = {
+  initial: async (scope) => render(scope),
+  since: async (scope) => render(scope),
+};
+
+/** What waits for the device after a position, as much as one answer holds. */
+export interface MailboxPage {
+  readonly messages: readonly WaitingMessage[];
+  /** Up to here there are no other messages: the answer must not claim to be newer. */
+  readonly upTo: number;
+}
+
+/** Reads the mailbox up to a position, or less far if there is more in it than one answer holds. */
+export async function readMailbox(
+  db: Db,
+  mailbox: Mailbox,
+  since: number | undefined,
+  upTo: number,
+): Promise<MailboxPage> {
+  const messages = await listToDevice(db, mailbox, since ?? 0, upTo, MOST_MESSAGES);
+  const last = messages.at(-1);
+  return { messages, upTo: last === undefined || messages.length < MOST_MESSAGES ? upTo : last.position };
+}
+
+function render(scope: SyncScope): SyncPart {
+  if (scope.messages.length === 0) return {};
+  const events = scope.messages.map(({ sender, type, content }): JsonObject => {
+    const parsed: unknown = JSON.parse(content);
+    return { sender, type, content: isJsonObject(parsed) ? parsed : {} };
+  });
+  return { body: { to_device: { events } }, isNews: true };
+}
