@@ -30,6 +30,7 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly metricsListen: ListenAddress | undefined;
   readonly livekitServiceUrl: string | undefined;
+  readonly publicBaseUrl: string | undefined;
   readonly futures: {
     readonly unsuffixedUnit: 'seconds' | 'milliseconds';
     readonly cancelOnOthersState: boolean;
@@ -82,6 +83,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     logLevel: read(settings.LOG_LEVEL),
     metricsListen: read(settings.METRICS_LISTEN),
     livekitServiceUrl: read(settings.LIVEKIT_SERVICE_URL),
+    publicBaseUrl: read(settings.PUBLIC_BASE_URL),
     futures: {
       unsuffixedUnit: read(settings.FUTURES_TIMEOUT_UNIT),
       cancelOnOthersState: read(settings.FUTURES_CANCEL_ON_STATE),

@@ -242,6 +242,16 @@ export const LIVEKIT_SERVICE_URL: Setting<string | undefined> = {
   fallbackText: 'none',
 };
 
+export const PUBLIC_BASE_URL: Setting<string | undefined> = {
+  key: 'public_base_url',
+  about:
+    'Where clients reach this server, for /.well-known/matrix/client; unset: discovery is left to others',
+  expects: 'an http:// or https:// URL',
+  parse: parseHttpUrl,
+  fallback: undefined,
+  fallbackText: 'none',
+};
+
 export const FUTURES_TIMEOUT_UNIT: Setting<'seconds' | 'milliseconds'> = {
   key: 'futures_timeout_unit',
   about: 'Unit of a `timeout` without suffix on the futures endpoint',
@@ -284,6 +294,7 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   LOG_LEVEL,
   METRICS_LISTEN,
   LIVEKIT_SERVICE_URL,
+  PUBLIC_BASE_URL,
   FUTURES_TIMEOUT_UNIT,
   FUTURES_CANCEL_ON_STATE,
 ];

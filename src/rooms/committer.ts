@@ -1,5 +1,6 @@
-import { commitRooms, type RoomCommit, type RoomCommitResult } from '../storage/commit.ts';
+import { commitRooms } from '../storage/commit.ts';
 import type { Database } from '../storage/database.ts';
+import type { RoomCommit, RoomCommitResult } from '../storage/room-commit.ts';
 import type { Clock } from '../util/clock.ts';
 
 const MOST_ROOMS_IN_BATCH = 200;

@@ -2,7 +2,7 @@ import { isStateEvent, splitStateSlot, stateSlot, type StateSlot } from '../matr
 import { encodeCanonicalJson, LENIENT_JSON } from '../matrix/canonical-json.ts';
 import { parseUserId, serverNameOf, type ServerName, type UserId } from '../matrix/identifiers.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
-import type { EventToInsert, MembershipChange, RoomCommit } from '../storage/commit.ts';
+import type { EventToInsert, MembershipChange, RoomCommit } from '../storage/room-commit.ts';
 import { EVENT_STATUS } from '../storage/events.ts';
 import type { ReplacedSlot } from '../storage/future-commit.ts';
 import type { StateKeys } from '../storage/rooms.ts';

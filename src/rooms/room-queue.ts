@@ -1,6 +1,6 @@
 import type { Log } from '../util/log.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
-import type { RoomCommit, RoomCommitResult } from '../storage/commit.ts';
+import type { RoomCommit, RoomCommitResult } from '../storage/room-commit.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import type { Committer } from './committer.ts';
 import { decideProposal, unknownRoom, type DecideDeps } from './decide-proposal.ts';

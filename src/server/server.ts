@@ -91,9 +91,10 @@ function sweepRegularly(services: Services): () => void {
   const { db, clock, log } = services;
   let timer: Timer | undefined;
   const sweep = (): void => {
-    Promise.all([sweepExpired({ db, clock }), deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS)]).catch(
-      (error: unknown) => log.warn({ err: error }, 'could not remove what has expired'),
-    );
+    Promise.all([
+      sweepExpired({ db, clock }),
+      deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS),
+    ]).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));
     timer = clock.schedule(clock.nowMs() + SWEEP_EVERY_MS, sweep);
   };
   sweep();

@@ -32,6 +32,7 @@ export interface Services
       | 'maxDelayMs'
       | 'maxDelayedEvents'
       | 'livekitServiceUrl'
+      | 'publicBaseUrl'
     >,
     AsyncDisposable {
   readonly config: Config;
@@ -51,7 +52,6 @@ export interface Services
   readonly futureScheduler: FutureScheduler;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
-  readonly publicBaseUrl: string | undefined;
   readonly unstableFeatures: Readonly<Record<string, boolean>>;
   readonly onDeactivated: readonly DeactivationHook[];
   readonly deviceListChanged: (userNid: number) => void;
@@ -126,7 +126,6 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     futureScheduler,
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
-    publicBaseUrl: undefined,
     unstableFeatures: UNSTABLE_FEATURES,
     onDeactivated: [(tx, userNid, nowMs) => purgeFuturesOfUser(tx, userNid, nowMs)],
     deviceListChanged: (userNid) => wake([userNid]),

@@ -49,6 +49,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       metricsListen: undefined,
       livekitServiceUrl: undefined,
+      publicBaseUrl: undefined,
       futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: false },
     });
   });
@@ -71,6 +72,7 @@ describe('the configuration', () => {
       MORROW_ALLOW_PRIVATE_IPS: 'true',
       MORROW_LOG_LEVEL: 'debug',
       MORROW_LIVEKIT_SERVICE_URL: 'https://rtc.example.org/livekit/jwt',
+      MORROW_PUBLIC_BASE_URL: 'https://matrix.example.org',
       MORROW_FUTURES_TIMEOUT_UNIT: 'milliseconds',
       MORROW_FUTURES_CANCEL_ON_STATE: 'on',
     });
@@ -94,6 +96,7 @@ describe('the configuration', () => {
         allowPrivateIps: true,
         logLevel: 'debug',
         livekitServiceUrl: 'https://rtc.example.org/livekit/jwt',
+        publicBaseUrl: 'https://matrix.example.org',
         futures: { unsuffixedUnit: 'milliseconds', cancelOnOthersState: true },
       },
     );

@@ -1,0 +1,218 @@
+import type pg from 'pg';
+import { unnested } from './columns.ts';
+import { sendTogether } from './cork.ts';
+import { insertFutures, supersedeFutures } from './future-commit.ts';
+import type { EventToInsert, RoomCommit } from './room-commit.ts';
+
+/** The allotted position of each event of each room, in order; undefined for what is in no timeline. */
+export type Positions = ReadonlyMap<number, readonly (number | undefined)[]>;
+
+interface Statement {
+  readonly text: string;
+  /** One array a column; nothing is sent when they are empty. */
+  readonly columns: readonly unknown[][];
+}
+
+/** Writes everything of the rooms that passed the guards, and commits: one round trip. */
+export async function writeRooms(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+  positions: Positions,
+  nowMs: number,
+): Promise<void> {
+  const statements = [
+    ...listEventWrites(rooms, positions),
+    ...listStateWrites(rooms, positions),
+    ...listGraphWrites(rooms),
+  ].filter(({ columns }) => columns.some((column) => column.length > 0));
+  const futures = rooms.flatMap((room) => room.futures);
+  const replaced = rooms.flatMap((room) => room.replacedSlots);
+  const outcomes = await sendTogether(client, () =>
+    Promise.allSettled([
+      ...statements.map(({ text, columns }) => client.query(text, [...columns])),
+      ...(futures.length === 0 ? [] : [insertFutures(client, futures)]),
+      ...(replaced.length === 0 ? [] : [supersedeFutures(client, replaced, nowMs)]),
+      client.query('commit'),
+    ]),
+  );
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+type PlacedEvent = EventToInsert & { readonly position: number | null };
+
+function listEventWrites(rooms: readonly RoomCommit[], positions: Positions): Statement[] {
+  const nodes = new Map(rooms.flatMap((room) => room.nodes.map((node) => [node.root, node.body])));
+  const events = rooms.flatMap((room) =>
+    room.events.map((event, index): PlacedEvent => ({
+      ...event,
+      position: positions.get(room.roomNid)?.[index] ?? null,
+    })),
+  );
+  const roots = events.filter((event) => event.currentRoot !== undefined && event.position !== null);
+  const redactions = rooms.flatMap((room) => room.redactions);
+  return [
+    { text: INSERT_NODES, columns: [[...nodes.keys()], [...nodes.values()]] },
+    { text: INSERT_EVENTS.text, columns: INSERT_EVENTS.columnsOf(events) },
+    {
+      text: INSERT_ROOM_STATES,
+      columns: [
+        roots.map((event) => event.room_nid),
+        roots.map((event) => event.position),
+        roots.map((event) => event.currentRoot),
+      ],
+    },
+    {
+      text: APPLY_REDACTIONS,
+      columns: [redactions.map((r) => r.targetNid), redactions.map((r) => r.redactionNid)],
+    },
+  ];
+}
+
+function listStateWrites(rooms: readonly RoomCommit[], positions: Positions): Statement[] {
+  const changes = rooms.flatMap((room) =>
+    [...room.stateChanges].map(([key, event]) => ({ roomNid: room.roomNid, key, event })),
+  );
+  const taken = changes.filter((change) => change.event !== undefined);
+  const emptied = changes.filter((change) => change.event === undefined);
+  const members = rooms.flatMap((room) => {
+    const positionOf = new Map(
+      room.events.map((event, index) => [event.event_nid, positions.get(room.roomNid)?.[index]]),
+    );
+    return room.memberships.map((member) => ({
+      ...member,
+      roomNid: room.roomNid,
+      position: positionOf.get(member.eventNid) ?? lastOf(positions.get(room.roomNid)),
+    }));
+  });
+  return [
+    {
+      text: UPSERT_STATE,
+      columns: [taken.map((c) => c.roomNid), taken.map((c) => c.key), taken.map((c) => c.event)],
+    },
+    { text: DELETE_STATE, columns: [emptied.map((c) => c.roomNid), emptied.map((c) => c.key)] },
+    {
+      text: UPSERT_MEMBERSHIPS,
+      columns: [
+        members.map((member) => member.roomNid),
+        members.map((member) => member.userNid),
+        members.map((member) => member.membership),
+        members.map((member) => member.eventNid),
+        members.map((member) => member.position),
+        members.map((member) => member.isLocal),
+      ],
+    },
+  ];
+}
+
+function listGraphWrites(rooms: readonly RoomCommit[]): Statement[] {
+  const tips = rooms.flatMap((room) =>
+    room.extremities.map((eventNid) => ({ roomNid: room.roomNid, eventNid })),
+  );
+  const missing = rooms.flatMap((room) =>
+    room.missingPrevs.map((prev) => ({ ...prev, roomNid: room.roomNid })),
+  );
+  return [
+    {
+      text: REPLACE_EXTREMITIES,
+      columns: [
+        rooms.map((room) => room.roomNid),
+        tips.map((tip) => tip.roomNid),
+        tips.map((tip) => tip.eventNid),
+      ],
+    },
+    {
+      text: INSERT_MISSING_PREVS,
+      columns: [
+        missing.map((prev) => prev.roomNid),
+        missing.map((prev) => prev.prev_event_id),
+        missing.map((prev) => prev.event_nid),
+      ],
+    },
+  ];
+}
+
+/** Where a change is placed whose own event has no position: with the last event of its commit. */
+function lastOf(positions: readonly (number | undefined)[] | undefined): number {
+  return positions?.findLast((position) => position !== undefined) ?? 0;
+}
+
+const INSERT_NODES = `
+  insert into state_nodes (hash, body)
+  select decode(hash, 'hex'), body from unnest($1::text[], $2::bytea[]) as n (hash, body)
+  on conflict do nothing`;
+
+/** An outlier that is given a place keeps its row. */
+const PLACE_OUTLIER = `
+  on conflict (event_nid) do update set position = excluded.position, status = excluded.status,
+    state_before = excluded.state_before, state_after = excluded.state_after, replaces_nid = excluded.replaces_nid,
+    rejection = excluded.rejection`;
+
+const INSERT_EVENTS = unnested<EventToInsert & { readonly position: number | null }>(
+  'events',
+  {
+    event_nid: { type: 'bigint', of: (event) => event.event_nid },
+    event_id: { type: 'text', of: (event) => event.event_id },
+    room_nid: { type: 'bigint', of: (event) => event.room_nid },
+    position: { type: 'bigint', of: (event) => event.position },
+    status: { type: 'smallint', of: (event) => event.status },
+    depth: { type: 'bigint', of: (event) => event.depth },
+    origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
+    sender_nid: { type: 'bigint', of: (event) => event.sender_nid },
+    type: { type: 'text', of: (event) => event.type },
+    state_key_nid: { type: 'bigint', of: (event) => event.state_key_nid },
+    state_before: { type: 'hex', of: (event) => event.state_before },
+    state_after: { type: 'hex', of: (event) => event.state_after },
+    replaces_nid: { type: 'bigint', of: (event) => event.replaces_nid },
+    redacted_by_nid: { type: 'bigint', of: (event) => event.redacted_by_nid },
+    redacts: { type: 'text', of: (event) => event.redacts },
+    session_nid: { type: 'bigint', of: (event) => event.session_nid },
+    txn_id: { type: 'text', of: (event) => event.txn_id },
+    delay_id: { type: 'text', of: (event) => event.delay_id },
+    rejection: { type: 'text', of: (event) => event.rejection },
+    json: { type: 'text', of: (event) => event.json },
+  },
+  PLACE_OUTLIER,
+);
+
+const INSERT_ROOM_STATES = `
+  insert into room_states (room_nid, position, state_root)
+  select room_nid, position, decode(root, 'hex')
+  from unnest($1::bigint[], $2::bigint[], $3::text[]) as s (room_nid, position, root)`;
+
+const UPSERT_STATE = `
+  insert into current_state (room_nid, state_key_nid, event_nid)
+  select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])
+  on conflict (room_nid, state_key_nid) do update set event_nid = excluded.event_nid`;
+
+const DELETE_STATE = `
+  delete from current_state s using unnest($1::bigint[], $2::bigint[]) as gone (room_nid, state_key_nid)
+  where s.room_nid = gone.room_nid and s.state_key_nid = gone.state_key_nid`;
+
+const UPSERT_MEMBERSHIPS = `
+  insert into memberships (room_nid, user_nid, membership, event_nid, position, is_local)
+  select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
+  on conflict (room_nid, user_nid) do update set membership = excluded.membership, event_nid = excluded.event_nid,
+    position = excluded.position, forgotten = false`;
+
+/** Both halves see the table as it was: what stays is neither deleted nor inserted. */
+const REPLACE_EXTREMITIES = `
+  with tips as (
+    select * from unnest($2::bigint[], $3::bigint[]) as t (room_nid, event_nid)
+  ), gone as (
+    delete from forward_extremities x
+    where x.room_nid = any($1::bigint[])
+      and not exists (select from tips t where t.room_nid = x.room_nid and t.event_nid = x.event_nid)
+  )
+  insert into forward_extremities (room_nid, event_nid)
+  select room_nid, event_nid from tips
+  on conflict do nothing`;
+
+const INSERT_MISSING_PREVS = `
+  insert into missing_prev_events (room_nid, prev_event_id, event_nid)
+  select * from unnest($1::bigint[], $2::text[], $3::bigint[]) on conflict do nothing`;
+
+const APPLY_REDACTIONS = `
+  update events e set redacted_by_nid = r.redaction_nid
+  from unnest($1::bigint[], $2::bigint[]) as r (target_nid, redaction_nid)
+  where e.event_nid = r.target_nid and e.redacted_by_nid is null`;
