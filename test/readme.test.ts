@@ -11,7 +11,7 @@ const manifest = z
 
 describe('the README', () => {
   it('holds the table of settings as the code has it', () => {
-    const hint = 'the settings have changed: put configurationTable() of src/config/manual.ts into README.md';
+    const hint = 'the settings have changed: npx tsx scripts/renew-docs.ts';
     assert.ok(readme.includes(`\n${configurationTable()}\n`), hint);
   });
 

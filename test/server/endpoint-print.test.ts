@@ -7,7 +7,7 @@ import { allEndpoints } from '../../src/server/endpoints.ts';
 describe('the print of the API surface', () => {
   it('is up to date in docs/endpoints.txt', async () => {
     const path = new URL('../../docs/endpoints.txt', import.meta.url);
-    const hint = 'the API surface has changed; if that is meant: npm run -s endpoints > docs/endpoints.txt';
+    const hint = 'the API surface has changed; if that is meant: npx tsx scripts/renew-docs.ts';
     assert.equal(await readFile(path, 'utf8'), printEndpoints(allEndpoints, readOperations()), hint);
   });
 
