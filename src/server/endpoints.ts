@@ -1,6 +1,9 @@
 import { accountEndpoints } from '../client-api/account.ts';
 import { adminRegistrationEndpoints } from '../client-api/admin-registration.ts';
 import { capabilitiesEndpoints } from '../client-api/capabilities.ts';
+import { syncEndpoints } from '../client-api/sync.ts';
+import { futuresEndpoints } from '../client-api/futures.ts';
+import { delayedEventsEndpoints } from '../client-api/delayed-events.ts';
 import { deviceEndpoints } from '../client-api/devices.ts';
 import { filterEndpoints } from '../client-api/filters.ts';
 import { loginEndpoints } from '../client-api/login.ts';
@@ -26,6 +29,9 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...accountEndpoints,
   ...adminRegistrationEndpoints,
   ...capabilitiesEndpoints,
+  ...syncEndpoints,
+  ...futuresEndpoints,
+  ...delayedEventsEndpoints,
   ...deviceEndpoints,
   ...filterEndpoints,
   ...loginEndpoints,

@@ -4,6 +4,7 @@ import type { DeactivationHook } from '../accounts/deactivate.ts';
 import type { Config } from '../config/config.ts';
 import { createFiringLimiter } from '../futures/firing-limiter.ts';
 import { FutureScheduler } from '../futures/scheduler.ts';
+import { SyncFeed } from '../sync/sync-feed.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import type { ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
@@ -45,6 +46,7 @@ export interface Services
   readonly serverName: ServerName;
   readonly bus: PostgresBus;
   readonly hub: StreamHub;
+  readonly syncFeed: SyncFeed;
   readonly pipeline: Pipeline;
   readonly trie: StateTrie;
   readonly stateKeys: StateKeys;
@@ -107,6 +109,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   await hub.start();
   await bus.start();
   futureScheduler.start();
+  const syncFeed = new SyncFeed({ db, hub, clock });
   const wake = (userNids: readonly number[]): void => announceUsers(db, hub, log, userNids);
   return {
     ...config,
@@ -119,6 +122,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     identity,
     bus,
     hub,
+    syncFeed,
     pipeline,
     trie: pipeline.trie,
     stateKeys: pipeline.stateKeys,
@@ -131,6 +135,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     deviceListChanged: (userNid) => wake([userNid]),
     toDeviceArrived: wake,
     async [Symbol.asyncDispose]() {
+      syncFeed[Symbol.dispose]();
       await futureScheduler[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
       await hub.idle();
