@@ -44,6 +44,8 @@ export function openDatabase(address: DatabaseAddress, connections: number): Dat
   });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
+  // One that breaks while in use says so twice: to the query that fails, and as an event that must have a listener.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   nameStatements(pool);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
@@ -71,7 +73,8 @@ function nameStatements(pool: pg.Pool): void {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     const named = (...args: unknown[]): unknown => {
       const [text, values, ...rest] = args;
-      const name = typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
+      const name =
+        typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
       return name === undefined ? query(...args) : query({ name, text, values }, ...rest);
     };
     Object.assign(client, { query: named });
