@@ -108,7 +108,7 @@ export class FutureScheduler implements AsyncDisposable {
     while (this.#passAgain && !this.#isStopped) {
       this.#passAgain = false;
       try {
-        await this.#pass();
+        this.#forgetRests(await this.#pass());
         this.#announcedMs = Infinity;
         const nextMs = await this.#nextMs();
         this.#arm(Math.min(nextMs, this.#announcedMs));
@@ -123,12 +123,13 @@ export class FutureScheduler implements AsyncDisposable {
     await Promise.all(this.#busyRooms.values());
   }
 
-  /** Works off what is due, until nothing is that could be sent now. */
-  async #pass(): Promise<void> {
+  /** Works off what is due, until nothing is that could be sent now: as of the time that is returned. */
+  async #pass(): Promise<number> {
     const { db, clock } = this.#deps;
-    for (;;) {
-      if (this.#isStopped) return;
-      const due = await listDueFutures(db, clock.nowMs(), MOST_DUE_AT_ONCE, this.#roomsToLeaveAlone());
+    let nowMs = clock.nowMs();
+    while (!this.#isStopped) {
+      nowMs = clock.nowMs();
+      const due = await listDueFutures(db, nowMs, MOST_DUE_AT_ONCE, this.#roomsToLeaveAlone());
       for (const [roomNid, futures] of byRoom(due)) {
         if (this.#busyRooms.size >= MOST_ROOMS_AT_ONCE) await Promise.race(this.#busyRooms.values());
         this.#busyRooms.set(roomNid, this.#fireRoom(roomNid, futures));
@@ -138,6 +139,7 @@ export class FutureScheduler implements AsyncDisposable {
       await Promise.race(this.#busyRooms.values());
     }
     await this.#sweep();
+    return nowMs;
   }
 
   /** Never rejects. */
@@ -156,6 +158,12 @@ export class FutureScheduler implements AsyncDisposable {
     this.#busyRooms.delete(roomNid);
   }
 
+  /** A room whose rest was over when it was looked at, and that still rests, has nothing due any more. */
+  #forgetRests(lookedAtMs: number): void {
+    for (const [roomNid, rest] of this.#resting)
+      if (rest.untilMs <= lookedAtMs) this.#resting.delete(roomNid);
+  }
+
   #roomsToLeaveAlone(): number[] {
     const nowMs = this.#deps.clock.nowMs();
     const resting = [...this.#resting].filter(([, rest]) => rest.untilMs > nowMs).map(([roomNid]) => roomNid);
@@ -165,8 +173,6 @@ export class FutureScheduler implements AsyncDisposable {
   async #nextMs(): Promise<number> {
     const nowMs = this.#deps.clock.nowMs();
     const soonest = await findSoonestDeadline(this.#deps.db, this.#roomsToLeaveAlone());
-    // Whatever was due in a room whose rest is over has been seen by now.
-    for (const [roomNid, rest] of this.#resting) if (rest.untilMs <= nowMs) this.#resting.delete(roomNid);
     const rested = [...this.#resting.values()].map((rest) => rest.untilMs);
     return Math.min(nowMs + POLL_MS, soonest ?? Infinity, ...rested);
   }
