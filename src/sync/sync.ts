@@ -41,11 +41,10 @@ export async function sync(
     deps,
     viewer,
     filter: await resolveFilter(deps, viewer.userNid, request.filter),
-    since: parseSince(request.since),
+    since: await arriveAt(deps, viewer, request.since),
     fullState: request.fullState,
     stateAfter: request.stateAfter,
   };
-  if (reading.since !== undefined) await deleteToDeviceUpTo(deps.db, viewer, reading.since);
   const untilMs = deps.clock.nowMs() + Math.min(Math.max(request.timeoutMs, 0), LONGEST_WAIT_MS);
   const waits = reading.since !== undefined && !request.fullState && request.timeoutMs > 0;
   using waiter = deps.syncFeed.waiters.register(viewer.userNid);
@@ -78,17 +77,25 @@ async function readOnce(reading: Reading, waiter: Waiter): Promise<SyncAnswer> {
   const joined = rooms.filter((room) => room.membership === 'join').map((room) => room.roomNid);
   waiter.watch(joined);
   if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
-  // A token from the future, such as of a database that was restored, is as good as the newest.
-  const since = reading.since === undefined ? undefined : Math.min(reading.since, newest);
+  const { since } = reading;
   const { messages, upTo } = await readMailbox(deps.db, viewer, since, newest);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
   return composeAnswer({ ...reading, messages, upTo, standings }, since);
 }
 
-function parseSince(token: string | undefined): number | undefined {
+/** Where the client is. What it got on the way there is done with. */
+async function arriveAt(
+  deps: SyncReadDeps,
+  viewer: SyncViewer,
+  token: string | undefined,
+): Promise<number | undefined> {
   if (token === undefined) return undefined;
   const position = parseStreamToken(token);
   if (position === undefined) throw invalidParam('since: not a token that this server handed out');
+  const newest = await deps.syncFeed.catchUp();
+  // A token from the future, such as after a database was restored, is taken for the newest and acknowledges nothing.
+  if (position > newest) return newest;
+  await deleteToDeviceUpTo(deps.db, viewer, position);
   // A token of /messages may lie before all that was ever synced.
   return Math.max(position, 0);
 }

@@ -24,12 +24,14 @@ export interface SyncWorld extends AsyncDisposable {
   sync(userId: UserId, request?: Partial<SyncRequest> & { readonly signal?: AbortSignal }): Promise<Synced>;
 }
 
+type Section = 'join' | 'invite' | 'knock' | 'leave';
+
 /** An answer, with ways to look into it. */
 export interface Synced {
   readonly body: JsonObject;
   readonly next: string;
-  room(section: 'join' | 'invite' | 'knock' | 'leave', roomId: RoomId): RoomAnswer | undefined;
-  rooms(section: 'join' | 'invite' | 'knock' | 'leave'): string[];
+  readonly room: (section: Section, roomId: RoomId) => RoomAnswer | undefined;
+  readonly rooms: (section: Section) => string[];
 }
 
 export interface RoomAnswer {
@@ -126,7 +128,7 @@ function readAnswer(body: JsonObject): Synced {
   const section = (name: string): JsonObject => objectAt(objectAt(body, 'rooms'), name);
   return {
     body,
-    next: String(body['next_batch']),
+    next: textAt(body, 'next_batch'),
     rooms: (name) => Object.keys(section(name)),
     room: (name, roomId) => {
       const room = section(name)[roomId];
@@ -141,7 +143,7 @@ function readRoom(body: JsonObject): RoomAnswer {
     body,
     timeline: eventsIn(timeline) ?? [],
     limited: timeline['limited'] === true,
-    prevBatch: String(timeline['prev_batch']),
+    prevBatch: 'prev_batch' in timeline ? textAt(timeline, 'prev_batch') : '',
     state: eventsIn(body['state']),
     stateAfter: eventsIn(body['state_after'] ?? body['org.matrix.msc4222.state_after']),
     summary: isJsonObject(body['summary']) ? body['summary'] : undefined,
@@ -158,15 +160,21 @@ export function objectAt(body: JsonObject, key: string): JsonObject {
   return isJsonObject(value) ? value : {};
 }
 
+export function textAt(body: JsonObject, key: string): string {
+  const value = body[key];
+  assert.ok(typeof value === 'string', `${key} is a text in ${JSON.stringify(body)}`);
+  return value;
+}
+
 /** What messages say, and what others are: the type, with the state key where there is one. */
 export function named(events: readonly JsonObject[] | undefined): string[] | undefined {
   return events?.map((event) => {
     const body = objectAt(event, 'content')['body'];
     if (typeof body === 'string') return body;
-    const { type, state_key: stateKey } = event;
     const membership = objectAt(event, 'content')['membership'];
-    if (typeof membership === 'string') return `${String(stateKey)} ${membership}`;
-    return String(type);
+    return typeof membership === 'string'
+      ? `${textAt(event, 'state_key')} ${membership}`
+      : textAt(event, 'type');
   });
 }
 
