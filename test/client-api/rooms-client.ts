@@ -103,6 +103,11 @@ export async function getState(
   return succeed(server, 'GET', pathOf(roomId, 'state', type, stateKey), { token: user });
 }
 
+/** What a new user is called until they choose a name: the localpart. */
+export function nameOf(user: TestUser): string {
+  return user.userId.slice(1, user.userId.indexOf(':'));
+}
+
 /** The user's membership as somebody in the room sees it. */
 export async function membershipOf(
   server: Reachable,

@@ -4,6 +4,7 @@ import {
   request,
   startTestServer,
   succeed,
+  textAt,
   type TestReply,
   type TestServer,
   type TestUser,
@@ -16,6 +17,7 @@ import {
   makeSharedRoom,
   makeUsers,
   membershipOf,
+  nameOf,
   pathOf,
   putState,
   refusalOf,
@@ -44,6 +46,25 @@ describe('room membership', () => {
       token: alice,
     });
 
+  const knock = (user: TestUser, roomId: string): Promise<TestReply> =>
+    request(server, 'POST', `/_matrix/client/v3/knock/${encodeURIComponent(roomId)}`, {
+      token: user,
+      body: { reason: 'please' },
+    });
+  const makeRestricted = (spaceId: string, wishes: JsonObject = {}): Promise<string> =>
+    makeRoom(server, alice, {
+      ...wishes,
+      initial_state: [
+        {
+          type: 'm.room.join_rules',
+          content: {
+            join_rule: 'restricted',
+            allow: [{ type: 'm.unknown' }, 'nonsense', { type: 'm.room_membership', room_id: spaceId }],
+          },
+        },
+      ],
+    });
+
   describe('joining', () => {
     it('takes anyone into a public room, with or without a body', async () => {
       const roomId = await makeRoom(server, alice);
@@ -70,6 +91,7 @@ describe('room membership', () => {
       const body = { foo: 'bar', reason: 'curious', membership: 'ban', third_party_signed: {} };
       assert.equal((await join(bob, roomId, body)).status, 200);
       assert.deepEqual(await getState(server, alice, roomId, 'm.room.member', bob.userId), {
+        displayname: nameOf(bob),
         foo: 'bar',
         reason: 'curious',
         membership: 'join',
@@ -80,7 +102,7 @@ describe('room membership', () => {
       const roomId = await makeRoom(server, alice, { preset: 'private_chat' });
       const reply = await join(bob, roomId);
       assert.deepEqual(refusalOf(reply), FORBIDDEN);
-      assert.match(String(reply.body['error']), /is not invited/);
+      assert.match(textAt(reply.body, 'error'), /is not invited/);
     });
 
     it('refuses who is banned, even from a public room', async () => {
@@ -114,6 +136,7 @@ describe('room membership', () => {
         200,
       );
       assert.deepEqual(await getState(server, alice, roomId, 'm.room.member', bob.userId), {
+        displayname: nameOf(bob),
         membership: 'invite',
         reason: 'hi',
       });
@@ -281,11 +304,6 @@ describe('room membership', () => {
   });
 
   describe('knocking', () => {
-    const knock = (user: TestUser, roomId: string): Promise<TestReply> =>
-      request(server, 'POST', `/_matrix/client/v3/knock/${encodeURIComponent(roomId)}`, {
-        token: user,
-        body: { reason: 'please' },
-      });
     const knockable = { initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }] };
 
     it('waits for an invite, and can be taken back', async () => {
@@ -309,27 +327,17 @@ describe('room membership', () => {
   });
 
   describe('restricted rooms', () => {
-    const makeRestricted = (spaceId: string, wishes: JsonObject = {}): Promise<string> =>
-      makeRoom(server, alice, {
-        ...wishes,
-        initial_state: [
-          {
-            type: 'm.room.join_rules',
-            content: {
-              join_rule: 'restricted',
-              allow: [{ type: 'm.unknown' }, 'nonsense', { type: 'm.room_membership', room_id: spaceId }],
-            },
-          },
-        ],
-      });
-
     for (const room_version of ['8', '10', '12']) {
       it(`lets members of an allowed room in, and names who does (version ${room_version})`, async () => {
         const space = await makeSharedRoom(server, alice, bob);
         const roomId = await makeRestricted(space, { room_version });
         assert.equal((await join(bob, roomId)).status, 200);
         const content = await getState(server, alice, roomId, 'm.room.member', bob.userId);
-        assert.deepEqual(content, { membership: 'join', join_authorised_via_users_server: alice.userId });
+        assert.deepEqual(content, {
+          displayname: nameOf(bob),
+          membership: 'join',
+          join_authorised_via_users_server: alice.userId,
+        });
       });
     }
 
