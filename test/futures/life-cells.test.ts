@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import { cancelFuturesOfUser } from '../../src/futures/deactivation.ts';
+import * as fc from 'fast-check';
 import { cancelFuture, refreshFuture, sendAlternative, type Managed } from '../../src/futures/manage.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
 import { MatrixError } from '../../src/matrix/errors.ts';
@@ -13,6 +12,7 @@ import {
 } from '../../src/matrix/futures.ts';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { allotPositions, inTransaction } from '../../src/storage/database.ts';
+import { purgeFuturesOfUser } from '../../src/storage/future-updates.ts';
 import { call, createFutureWorld, type FutureWorld } from './future-world.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -79,7 +79,7 @@ class Subject {
   async deactivate(): Promise<void> {
     await inTransaction(this.#world.deps.db, async (tx) => {
       await allotPositions(tx, 1);
-      await cancelFuturesOfUser(tx, this.#bob.userNid, this.#world.clock.nowMs());
+      await purgeFuturesOfUser(tx, this.#bob.userNid, this.#world.clock.nowMs());
     });
   }
 

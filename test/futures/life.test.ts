@@ -3,6 +3,7 @@ import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { cancelFuture, refreshFuture, sendAlternative } from '../../src/futures/manage.ts';
 import { readFutureToken } from '../../src/futures/token.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
+import type { JsonObject } from '../../src/util/json.ts';
 import { call, createFutureWorld, message, type FutureWorld } from './future-world.ts';
 
 describe('a future, from its making to its end', () => {
@@ -154,13 +155,8 @@ describe('a future, from its making to its end', () => {
   });
 
   it('is superseded by the send_now of the next one (33)', async () => {
-    const future = (content: string) => ({
-      timeout: 10,
-      send_now: call('bob', { in: content }),
-      send_on_timeout: call('bob', { left: content }),
-    });
-    const first = await world.create(bob, roomId, future('first'));
-    const second = await world.create(bob, roomId, future('second'));
+    const first = await world.create(bob, roomId, lasting('first'));
+    const second = await world.create(bob, roomId, lasting('second'));
     assert.equal((await world.stored(first)).status, 'superseded');
     assert.equal((await world.stored(second)).status, 'pending');
     await world.advance(10_000);
@@ -224,3 +220,8 @@ describe('a future, from its making to its end', () => {
     assert.deepEqual(await world.bodies(roomId), ['back']);
   });
 });
+
+/** A future whose state says until when it lasts. */
+function lasting(name: string): JsonObject {
+  return { timeout: 10, send_now: call('bob', { in: name }), send_on_timeout: call('bob', { left: name }) };
+}
