@@ -6,9 +6,10 @@ import {
   userInUse,
   weakPassword,
 } from '../matrix/errors.ts';
-import { parseUserId, type ServerName, type UserId } from '../matrix/identifiers.ts';
+import { localpartOf, parseUserId, type ServerName, type UserId } from '../matrix/identifiers.ts';
 import { findAccount, insertAccount, nextGuestNumber } from '../storage/accounts.ts';
 import { inTransaction, type Db, type Tx } from '../storage/database.ts';
+import { putProfileField } from '../storage/profiles.ts';
 import { isRegistrationTokenGood, useRegistrationToken } from '../storage/registration-tokens.ts';
 import { internUsers } from '../storage/users.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -164,6 +165,8 @@ async function insertUser(
     if (!(await insertAccount(tx, { ...user, userNid, createdTs: nowTs })))
       throw userInUse(`${user.userId} is taken`);
     await spendRegistrationToken(tx, user.registrationToken, nowTs);
+    // People are called by their name until they choose another; guests by their number are nobody.
+    if (!user.isGuest) await putProfileField(tx, userNid, 'displayname', localpartOf(user.userId));
     if (session === undefined) return undefined;
     return startSession(tx, deps.random, { userNid, userId: user.userId }, session, { nowTs, ...origin });
   });

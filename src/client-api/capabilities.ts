@@ -23,6 +23,7 @@ const getCapabilities = endpoint({
             available: Object.fromEntries(ROOM_VERSIONS.map((version) => [version, 'stable'])),
           },
           'm.change_password': { enabled: true },
+          'm.profile_fields': { enabled: true },
           'm.3pid_changes': { enabled: false },
           'm.get_login_token': { enabled: false },
           'm.delayed_events': delayedEvents,

@@ -5,7 +5,7 @@ import { parseRoomAlias, parseRoomId, parseUserId, type RoomAlias } from '../mat
 import { parseStreamToken } from '../storage/stream-token.ts';
 
 /** A parser of text that must be an identifier; `what` ends the complaint. */
-function identifier<Id>(parse: (value: unknown) => Id | undefined, what: string): z.ZodType<Id> {
+export function identifier<Id>(parse: (value: unknown) => Id | undefined, what: string): z.ZodType<Id> {
   return z.string().transform((text, context) => {
     const id = parse(text);
     if (id !== undefined) return id;

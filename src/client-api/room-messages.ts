@@ -3,13 +3,13 @@ import { resolvePlaceholder } from '../futures/placeholder.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { badJson } from '../matrix/errors.ts';
 import { limitOf, parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters.ts';
-import { renderEvents, type RenderDeps } from '../rooms/client-events.ts';
+import { renderEvents } from '../rooms/client-events.ts';
 import { getVisibleEvent, readContext } from '../rooms/read-context.ts';
-import { readPage } from '../rooms/read-timeline.ts';
+import { readPage, type TimelineReadDeps } from '../rooms/read-timeline.ts';
 import { formatStreamToken } from '../storage/stream-token.ts';
 import { limitField, oldPath, streamTokenField } from './room-fields.ts';
 
-export type RoomMessagesDeps = RenderDeps;
+export type RoomMessagesDeps = TimelineReadDeps;
 
 const MOST_EVENTS = 1_000;
 const EVENTS_BY_DEFAULT = 10;

@@ -46,6 +46,8 @@ export const missingParam = kind(400, 'M_MISSING_PARAM');
 export const invalidParam = kind(400, 'M_INVALID_PARAM');
 export const invalidUsername = kind(400, 'M_INVALID_USERNAME');
 export const userInUse = kind(400, 'M_USER_IN_USE');
+export const keyTooLarge = kind(400, 'M_KEY_TOO_LARGE');
+export const profileTooLarge = kind(400, 'M_PROFILE_TOO_LARGE');
 export const exclusive = kind(400, 'M_EXCLUSIVE');
 export const roomInUse = kind(400, 'M_ROOM_IN_USE');
 export const invalidRoomState = kind(400, 'M_INVALID_ROOM_STATE');
@@ -68,6 +70,8 @@ export const userSuspended = kind(403, 'M_USER_SUSPENDED');
 export const notFound = kind(404, 'M_NOT_FOUND');
 export const unrecognized = kind(404, 'M_UNRECOGNIZED');
 export const methodNotAllowed = kind(405, 'M_UNRECOGNIZED');
+/** 405: account data that the server alone writes. */
+export const serverControlled = kind(405, 'M_BAD_JSON');
 export const requestTimedOut = kind(408, 'M_UNKNOWN');
 export const conflict = kind(409, 'M_UNKNOWN');
 export const tooLarge = kind(413, 'M_TOO_LARGE');

@@ -111,7 +111,7 @@ function describe(
   };
 }
 
-/** A future that watches a state event is moot as soon as another one is current; the snapshot is what decides. */
+/** What hangs on a state event, as some futures do, is moot as soon as another one is current; the snapshot is what decides. */
 async function isStillWatched(
   deps: DecideDeps,
   start: RoomSnapshot,
@@ -119,7 +119,7 @@ async function isStillWatched(
 ): Promise<{ readonly kind: 'checked'; readonly snapshot: RoomSnapshot } | ProposalDecision> {
   if (proposal.resolves?.isWithdrawn?.() === true)
     return { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot: start };
-  const watched = proposal.resolves?.watched;
+  const watched = proposal.onlyWhile ?? proposal.resolves?.watched;
   if (watched === undefined) return { kind: 'checked', snapshot: start };
   let snapshot = start;
   if (!knows(snapshot, watched.slot)) {

@@ -56,6 +56,8 @@ export interface Proposal {
     | { readonly key: ClientTransactionKey; readonly response: (events: readonly RoomEvent[]) => JsonObject }
     | undefined;
   readonly resolves?: ResolvedFuture | undefined;
+  /** Goes through only while this event holds this slot; else it ends as `future-gone`. */
+  readonly onlyWhile?: { readonly slot: StateSlot; readonly eventId: EventId } | undefined;
   /** Futures that are stored together with the events. */
   readonly futures?: ((events: readonly RoomEvent[]) => readonly NewFuture[]) | undefined;
 }
@@ -82,5 +84,5 @@ export type Outcome =
   | { readonly kind: 'missing'; readonly eventIds: readonly EventId[] }
   /** The same request was answered before, with this. */
   | { readonly kind: 'repeated'; readonly response: JsonObject }
-  /** The future is pending no more, what it watches is no longer current, or it was withdrawn. */
+  /** The future is pending no more, what it (or `onlyWhile`) watches is no longer current, or it was withdrawn. */
   | { readonly kind: 'future-gone' };

@@ -6,7 +6,7 @@ import { listEventsById, type StoredEvent } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
 import { readableEvent, renderEvents, type RenderDeps, type Viewer } from './client-events.ts';
 import { findStateEvents, listStateEvents, stateAt } from './read-state.ts';
-import { BEGINNING, collectEvents, type FoundEvents } from './read-timeline.ts';
+import { BEGINNING, collectEvents, type FoundEvents, type TimelineReadDeps } from './read-timeline.ts';
 import { lastPositionSeenWith, requireRoomAccess } from './room-access.ts';
 import { filterVisible } from './visibility.ts';
 
@@ -49,7 +49,7 @@ export interface EventContext {
  * 403 M_FORBIDDEN. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidcontexteventid
  */
 export async function readContext(
-  deps: RenderDeps,
+  deps: TimelineReadDeps,
   viewer: Viewer,
   request: ContextRequest,
 ): Promise<EventContext> {

@@ -3,11 +3,17 @@ import { memberSlot } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { currentPosition } from '../storage/database.ts';
 import { listTimeline, type StoredEvent } from '../storage/events.ts';
+import type { IgnoredUsers } from '../storage/ignored-users.ts';
 import type { JsonObject } from '../util/json.ts';
 import { readableEvent, renderEvents, type RenderDeps, type Viewer } from './client-events.ts';
-import { findStateEvents, stateAt, type RoomReadDeps } from './read-state.ts';
+import { findStateEvents, stateAt } from './read-state.ts';
 import { lastPositionSeenWith, requireRoomAccess } from './room-access.ts';
 import { filterVisible } from './visibility.ts';
+
+/** What reading timelines uses. */
+export interface TimelineReadDeps extends RenderDeps {
+  readonly ignoredUsers: Pick<IgnoredUsers, 'of'>;
+}
 
 /** A stretch of a room's timeline as a client asks for it; positions are those of tokens. */
 export interface PageRequest {
@@ -41,7 +47,7 @@ const FEWEST_AT_ONCE = 20;
  * Reads a room's timeline backwards or forwards as far as the viewer may see it. Throws 403 M_FORBIDDEN for who may not
  * look into the room at all. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
-export async function readPage(deps: RenderDeps, viewer: Viewer, request: PageRequest): Promise<Page> {
+export async function readPage(deps: TimelineReadDeps, viewer: Viewer, request: PageRequest): Promise<Page> {
   const access = await requireRoomAccess(deps, request.roomId, viewer);
   const last = lastPositionSeenWith(access);
   const newest = await currentPosition(deps.db);
@@ -72,9 +78,12 @@ export interface FoundEvents {
   readonly end: number | undefined;
 }
 
-/** Goes through a range until enough events are found that the viewer may see and the filter admits. */
+/**
+ * Goes through a range until enough events are found that the viewer may see and the filter admits. Of users whom the
+ * viewer ignores, only state is found. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users
+ */
 export async function collectEvents(
-  deps: RoomReadDeps,
+  deps: TimelineReadDeps,
   viewer: Viewer,
   request: Pick<PageRequest, 'roomId' | 'filter' | 'backwards' | 'limit'>,
   range: PositionRange,
@@ -109,13 +118,16 @@ export async function collectEvents(
 }
 
 async function filterWanted(
-  deps: RoomReadDeps,
+  deps: TimelineReadDeps,
   viewer: Viewer,
   request: Pick<PageRequest, 'roomId' | 'filter'>,
   batch: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
-  const admitted = batch.filter((stored) =>
-    admitsRoomEvent(request.filter, request.roomId, readableEvent(stored).event),
+  const ignored = await deps.ignoredUsers.of(viewer.userNid);
+  const admitted = batch.filter(
+    (stored) =>
+      (stored.stateKeyNid !== undefined || !ignored.has(stored.senderNid)) &&
+      admitsRoomEvent(request.filter, request.roomId, readableEvent(stored).event),
   );
   return filterVisible(deps, admitted, viewer);
 }

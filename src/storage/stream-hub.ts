@@ -2,12 +2,14 @@ import { sql } from 'kysely';
 import type { Bus } from './bus.ts';
 import { currentPosition, type Db } from './database.ts';
 
-/** What new positions concern: rooms whose timeline or receipts grew, users for whom something is. */
+/** What new positions concern: rooms whose timeline grew, users for whom something is. */
 export interface StreamChange {
   /** The newest position of the change. */
   readonly position: number;
   readonly roomNids: readonly number[];
   readonly userNids: readonly number[];
+  /** Rooms in which receipts, who types, who is there, or members' devices changed; their timelines need no look. */
+  readonly ephemeralRoomNids?: readonly number[];
 }
 
 /** What happened is read in stretches of this many positions. */
@@ -101,6 +103,7 @@ export class StreamHub {
         position: last,
         roomNids: [...new Set(changes.flatMap((change) => change.room_nid ?? []))],
         userNids: [...new Set(changes.flatMap((change) => change.user_nid ?? []))],
+        ephemeralRoomNids: [...new Set(changes.flatMap((change) => change.ephemeral_room_nid ?? []))],
       });
     }
     return this.#toldUpTo;
@@ -110,19 +113,42 @@ export class StreamHub {
 interface ChangeRow {
   readonly room_nid: number | null;
   readonly user_nid: number | null;
+  readonly ephemeral_room_nid: number | null;
 }
 
 /** What the positions in `(after, upTo]` concern. Each table of the stream is one branch. */
 async function listChanges(db: Db, after: number, upTo: number): Promise<ChangeRow[]> {
   const { rows } = await sql<ChangeRow>`
-    select distinct room_nid, null::bigint as user_nid from events where position > ${after} and position <= ${upTo}
-    union all
-    select distinct room_nid, user_nid from memberships where is_local and position > ${after} and position <= ${upTo}
-    union all
-    select distinct null::bigint, user_nid from to_device_messages
+    select distinct room_nid, null::bigint as user_nid, null::bigint as ephemeral_room_nid from events
     where position > ${after} and position <= ${upTo}
     union all
-    select distinct null::bigint, user_nid from device_list_changes
-    where position > ${after} and position <= ${upTo}`.execute(db);
+    select distinct room_nid, user_nid, null::bigint from memberships
+    where is_local and position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, user_nid, null::bigint from to_device_messages
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, c.user_nid, m.room_nid from device_list_changes c
+    left join memberships m on m.user_nid = c.user_nid and m.membership = 'join'
+    where c.position > ${after} and c.position <= ${upTo}
+    union all
+    select distinct null::bigint, user_nid, null::bigint from one_time_key_changes
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, signer_nid, null::bigint from master_key_signatures
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, user_nid, null::bigint from account_data
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, null::bigint, room_nid from receipts
+    where position > ${after} and position <= ${upTo}
+    union all
+    select null::bigint, null::bigint, room_nid from typing_changes
+    where position > ${after} and position <= ${upTo}
+    union all
+    select distinct null::bigint, p.user_nid, m.room_nid from presence p
+    left join memberships m on m.user_nid = p.user_nid and m.membership = 'join'
+    where p.position > ${after} and p.position <= ${upTo}`.execute(db);
   return rows;
 }

@@ -1,3 +1,4 @@
+import type { AccountDataTables } from './account-data.ts';
 import type { AccountTables } from './accounts.ts';
 import type { ClientTransactionTables } from './client-transactions.ts';
 import type { CrossSigningTables } from './cross-signing.ts';
@@ -11,14 +12,23 @@ import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
 import type { KeyBackupTables } from './key-backups.ts';
 import type { MembershipTables } from './memberships.ts';
+import type { NotificationTables } from './notifications.ts';
 import type { OneTimeKeyTables } from './one-time-keys.ts';
 import type { OpenIdTokenTables } from './openid-tokens.ts';
+import type { PresenceTables } from './presence.ts';
+import type { ProfileTables } from './profiles.ts';
+import type { PushProgressTables } from './push-progress.ts';
+import type { PushRuleTables } from './push-rules.ts';
+import type { PusherTables } from './pushers.ts';
+import type { ReceiptTables } from './receipts.ts';
 import type { RegistrationNonceTables } from './registration-nonces.ts';
 import type { RegistrationTokenTables } from './registration-tokens.ts';
+import type { ReportTables } from './reports.ts';
 import type { RoomTables } from './rooms.ts';
 import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
 import type { ToDeviceTables } from './to-device.ts';
+import type { TypingTables } from './typing.ts';
 import type { UiaSessionTables } from './uia-sessions.ts';
 import type { UserTables } from './users.ts';
 
@@ -30,6 +40,7 @@ export interface StreamTable {
 /** Every table of the database, each described where its queries are. */
 export interface Tables
   extends
+    AccountDataTables,
     AccountTables,
     ClientTransactionTables,
     CrossSigningTables,
@@ -43,14 +54,23 @@ export interface Tables
     FutureTables,
     KeyBackupTables,
     MembershipTables,
+    NotificationTables,
     OneTimeKeyTables,
     OpenIdTokenTables,
+    PresenceTables,
+    ProfileTables,
+    PushProgressTables,
+    PushRuleTables,
+    PusherTables,
+    ReceiptTables,
     RegistrationNonceTables,
     RegistrationTokenTables,
+    ReportTables,
     RoomTables,
     SessionTables,
     StateNodeTables,
     ToDeviceTables,
+    TypingTables,
     UiaSessionTables,
     UserTables {
   stream: StreamTable;

@@ -7,6 +7,7 @@ import { readableEvent } from '../rooms/client-events.ts';
 import { findStateEvents, stateAt } from '../rooms/read-state.ts';
 import { listStateRootsAt } from '../storage/sync-reading.ts';
 import type { JsonObject } from '../util/json.ts';
+import { withoutIgnoredInvites } from './ignored-invites.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { isNewIn, type Standing } from './standings.ts';
@@ -46,8 +47,9 @@ async function readSection(
   membership: 'invite' | 'knock',
   key: string,
 ): Promise<ReadonlyMap<RoomId, JsonObject>> {
+  const all = rooms.filter((room) => room.membership === membership);
   const entries = await mapTogether(
-    rooms.filter((room) => room.membership === membership),
+    membership === 'invite' ? await withoutIgnoredInvites(scope, all) : all,
     async (room): Promise<[RoomId, JsonObject]> => [
       room.roomId,
       { [key]: { events: await listStrippedState(scope, room) } },

@@ -1,13 +1,14 @@
 import type { Filter } from '../matrix/filters.ts';
 import type { DeviceId, RoomId } from '../matrix/identifiers.ts';
-import type { RenderDeps, Viewer } from '../rooms/client-events.ts';
+import type { Viewer } from '../rooms/client-events.ts';
+import type { TimelineReadDeps } from '../rooms/read-timeline.ts';
 import type { WaitingMessage } from '../storage/to-device.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Standing } from './standings.ts';
 import type { SyncFeed } from './sync-feed.ts';
 
 /** What reading for /sync uses. */
-export interface SyncReadDeps extends RenderDeps {
+export interface SyncReadDeps extends TimelineReadDeps {
   readonly syncFeed: SyncFeed;
 }
 

@@ -10,6 +10,7 @@ import type { RoomSummary } from './room-summary.ts';
 import { Waiters } from './waiters.ts';
 
 const MOST_ROOMS_AT_HAND = 100_000;
+const MOST_USERS_AT_HAND = 100_000;
 const MOST_MEMBERSHIPS_AT_HAND = 300_000;
 const MOST_SUMMARIES_AT_HAND = 10_000;
 
@@ -24,6 +25,9 @@ export class SyncFeed implements Disposable {
   readonly #db: Db;
   readonly #hub: StreamHub;
   readonly #newest: NewestPositions;
+  /** Rooms by what changed in them beside the timeline, and users by what concerns them. */
+  readonly #newestEphemera: NewestPositions;
+  readonly #newestOfUsers: NewestPositions;
   readonly #rooms = new LRUCache<number, readonly RoomMembership[]>({
     maxSize: MOST_MEMBERSHIPS_AT_HAND,
     sizeCalculation: (rooms) => rooms.length + 1,
@@ -36,6 +40,8 @@ export class SyncFeed implements Disposable {
     this.#hub = deps.hub;
     this.waiters = new Waiters(deps);
     this.#newest = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
+    this.#newestEphemera = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
+    this.#newestOfUsers = new NewestPositions(deps.hub.toldUpTo, MOST_USERS_AT_HAND);
     this.#unsubscribe = deps.hub.subscribe((change) => this.#hear(change));
   }
 
@@ -62,7 +68,20 @@ export class SyncFeed implements Disposable {
 
   /** Whether something may have happened in one of the rooms after a position. */
   mayHaveNews(roomNids: readonly number[], after: number): boolean {
-    return roomNids.some((roomNid) => this.#newest.mayHaveChanged(roomNid, after));
+    return roomNids.some(
+      (roomNid) =>
+        this.#newest.mayHaveChanged(roomNid, after) || this.#newestEphemera.mayHaveChanged(roomNid, after),
+    );
+  }
+
+  /** Those of the rooms in which receipts, who types, or who is there may have changed after a position. */
+  listRoomsWithEphemera(roomNids: readonly number[], after: number): number[] {
+    return roomNids.filter((roomNid) => this.#newestEphemera.mayHaveChanged(roomNid, after));
+  }
+
+  /** Whether something may have happened after a position that concerns the user, in whatever room or none. */
+  mayConcern(userNid: number, after: number): boolean {
+    return this.#newestOfUsers.mayHaveChanged(userNid, after);
   }
 
   /** Those of the rooms in which something may have happened in `(after, upTo]`; from memory where that reaches back so far. */
@@ -81,6 +100,8 @@ export class SyncFeed implements Disposable {
 
   #hear(change: StreamChange): void {
     this.#newest.note(change.roomNids, change.position);
+    this.#newestEphemera.note(change.ephemeralRoomNids ?? [], change.position);
+    this.#newestOfUsers.note(change.userNids, change.position);
     for (const userNid of change.userNids) {
       this.#rooms.delete(userNid);
       this.#loading.delete(userNid);

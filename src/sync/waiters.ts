@@ -43,7 +43,8 @@ export class Waiters {
   /** Wakes those whom a change concerns. */
   tell(change: StreamChange): void {
     for (const userNid of change.userNids) noticeAll(this.#byUser.get(userNid), change.position);
-    for (const roomNid of change.roomNids) noticeAll(this.#byRoom.get(roomNid), change.position);
+    for (const roomNid of [...change.roomNids, ...(change.ephemeralRoomNids ?? [])])
+      noticeAll(this.#byRoom.get(roomNid), change.position);
   }
 }
 

@@ -1,0 +1,59 @@
+import { admitsEvent, admitsRoomEvent } from '../matrix/filters.ts';
+import type { RoomId } from '../matrix/identifiers.ts';
+import { listAccountData, type AccountDatum } from '../storage/account-data.ts';
+import { isJsonObject, type JsonObject } from '../util/json.ts';
+import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+
+/**
+ * What the user's clients keep here for each other, of no room and of those that the user is in; tags and the fully-read
+ * marker are part of it. https://spec.matrix.org/v1.19/client-server-api/#client-config
+ */
+export const accountData: SyncProvider = {
+  initial: async (scope) => render(scope, await readUpTo(scope, undefined)),
+  since: async (scope, since) => {
+    const { syncFeed } = scope.deps;
+    const news = syncFeed.mayConcern(scope.viewer.userNid, since) ? await readUpTo(scope, since) : [];
+    const newRooms = new Set(
+      scope.standings
+        .filter((room) => room.membership === 'join' && room.before !== 'join')
+        .map((room) => room.roomNid),
+    );
+    if (newRooms.size === 0) return render(scope, news);
+    // Of a room that the client had not, it is to know everything.
+    const all = await readUpTo(scope, undefined);
+    const isOfNewRoom = ({ roomNid }: AccountDatum): boolean =>
+      roomNid !== undefined && newRooms.has(roomNid);
+    return render(scope, [...news.filter((datum) => !isOfNewRoom(datum)), ...all.filter(isOfNewRoom)]);
+  },
+};
+
+function readUpTo(scope: SyncScope, after: number | undefined): Promise<AccountDatum[]> {
+  return listAccountData(scope.deps.db, scope.viewer.userNid, after, scope.upTo);
+}
+
+function render(scope: SyncScope, data: readonly AccountDatum[]): SyncPart {
+  const { filter } = scope;
+  const joined = new Map(
+    scope.standings.filter((room) => room.membership === 'join').map((room) => [room.roomNid, room.roomId]),
+  );
+  const events: JsonObject[] = [];
+  const byRoom = new Map<RoomId, JsonObject[]>();
+  for (const { roomNid, type, content: text } of data) {
+    const event = { type, content: readContent(text) };
+    const roomId = roomNid === undefined ? undefined : joined.get(roomNid);
+    if (roomNid === undefined) {
+      if (admitsEvent(filter.accountData, event)) events.push(event);
+    } else if (roomId !== undefined && admitsRoomEvent(filter.room.accountData, roomId, event)) {
+      byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
+    }
+  }
+  const rooms = {
+    join: new Map([...byRoom].map(([roomId, of]) => [roomId, { account_data: { events: of } }])),
+  };
+  return events.length === 0 ? { rooms } : { rooms, body: { account_data: { events } }, isNews: true };
+}
+
+function readContent(text: string): JsonObject {
+  const content: unknown = JSON.parse(text);
+  return isJsonObject(content) ? content : {};
+}
