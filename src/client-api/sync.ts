@@ -1,7 +1,12 @@
 import { z } from 'zod';
+import type { PresenceBoard } from '../ephemeral/presence.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import type { StateAfterKey, SyncReadDeps } from '../sync/provider.ts';
 import { sync } from '../sync/sync.ts';
+
+export interface SyncEndpointDeps extends SyncReadDeps {
+  readonly presenceBoard: Pick<PresenceBoard, 'noteSync'>;
+}
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const optionalText = z
@@ -13,7 +18,7 @@ const syncQuery = z.object({
   filter: optionalText,
   since: optionalText,
   full_state: flag.default(false),
-  set_presence: z.enum(['offline', 'online', 'unavailable']).optional(),
+  set_presence: z.enum(['offline', 'online', 'unavailable']).default('online'),
   timeout: z
     .string()
     .regex(/^-?[0-9]{1,15}$/, 'expected a whole number of milliseconds')
@@ -31,24 +36,21 @@ const syncEndpoint = endpoint({
   auth: 'guest-ok',
   rateLimit: 'none',
   query: syncQuery,
-  handle: async (deps: SyncReadDeps, { query, requester, signal }) => ({
-    body: await sync(
-      deps,
-      requester,
-      {
-        filter: query.filter,
-        since: query.since,
-        fullState: query.full_state,
-        stateAfter: stateAfterKey(query),
-        timeoutMs: query.timeout,
-      },
-      signal,
-    ),
-  }),
+  handle: async (deps: SyncEndpointDeps, { query, requester, signal }) => {
+    await deps.presenceBoard.noteSync(requester, query.set_presence, query.timeout);
+    const request = {
+      filter: query.filter,
+      since: query.since,
+      fullState: query.full_state,
+      stateAfter: stateAfterKey(query),
+      timeoutMs: query.timeout,
+    };
+    return { body: await sync(deps, requester, request, signal) };
+  },
 });
 
 /** https://spec.matrix.org/v1.19/client-server-api/#syncing */
-export const syncEndpoints: readonly Endpoint<SyncReadDeps>[] = [syncEndpoint];
+export const syncEndpoints: readonly Endpoint<SyncEndpointDeps>[] = [syncEndpoint];
 
 /** The state at the end of timelines is answered in the spelling in which it was asked for. */
 function stateAfterKey(query: z.output<typeof syncQuery>): StateAfterKey | undefined {
