@@ -10,6 +10,7 @@ import type { MatrixError } from '../matrix/errors.ts';
 import {
   parseRoomAlias,
   parseRoomId,
+  parseUserId,
   type RoomAlias,
   type RoomId,
   type UserId,
@@ -21,7 +22,7 @@ import type { JsonObject } from '../util/json.ts';
 import { randomLetters, randomToken } from '../util/random.ts';
 import { clientIntent, findEventFault } from './client-intent.ts';
 import { listInitialEvents, type RoomDescription, type RoomPreset } from './initial-events.ts';
-import { inviteContent, type Actor, type MembershipDeps } from './membership.ts';
+import { inviteContent, requireReachable, type Actor, type MembershipDeps } from './membership.ts';
 import type { Pipeline } from './pipeline.ts';
 
 export interface CreateRoomDeps extends Omit<MembershipDeps, 'pipeline'> {
@@ -112,6 +113,10 @@ async function commitRoom(
     inviteContents,
     entropy: randomToken(deps.random, 9),
   });
+  for (const { type, stateKey, content } of events) {
+    const invitee = type === 'm.room.member' ? parseUserId(stateKey) : undefined;
+    if (invitee !== undefined && content['membership'] === 'invite') requireReachable(deps, invitee);
+  }
   // The create event is the one that nobody sends later.
   const faulty = events.slice(1).map(findEventFault);
   const fault = faulty.find((found) => found !== undefined);

@@ -233,6 +233,16 @@ describe('POST /createRoom', () => {
     ['an unknown preset', { preset: 'secret_chat' }, 400, 'M_BAD_JSON'],
     ['an invitee who is no user id', { invite: ['bob'] }, 400, 'M_BAD_JSON'],
     ['an invitee of another server', { invite: ['@bob:elsewhere.test'] }, 403, 'M_FORBIDDEN'],
+    [
+      'initial state that invites a user of another server',
+      {
+        initial_state: [
+          { type: 'm.room.member', state_key: '@bob:elsewhere.test', content: { membership: 'invite' } },
+        ],
+      },
+      403,
+      'M_FORBIDDEN',
+    ],
     ['an invitation by e-mail', { invite_3pid: [{ medium: 'email' }] }, 403, 'M_THREEPID_DENIED'],
     ['an alias that is no localpart', { room_alias_name: 'a:b' }, 400, 'M_INVALID_PARAM'],
     ['initial state without content', { initial_state: [{ type: 'm.x' }] }, 400, 'M_MISSING_PARAM'],
