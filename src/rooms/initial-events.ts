@@ -1,9 +1,9 @@
-import { creatorsOfContent, mergeCreators } from './creators.ts';
 import { stateSlot } from '../matrix/event.ts';
 import type { RoomAlias, UserId } from '../matrix/identifiers.ts';
 import type { RoomVersionRules } from '../matrix/room-version.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { ClientEventInput } from './client-intent.ts';
+import { creatorsOfContent, mergeCreators } from './creators.ts';
 
 export type RoomPreset = 'private_chat' | 'trusted_private_chat' | 'public_chat';
 

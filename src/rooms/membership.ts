@@ -72,13 +72,13 @@ export async function leave(
   roomId: RoomId,
   reason: string | undefined,
 ): Promise<void> {
-  if ((await membershipIn(deps.db, roomId, actor.userId)) === 'leave') return;
+  if ((await findCurrent(deps.db, roomId, actor.userId)) === 'leave') return;
   await setMembership(deps, actor, { roomId, userId: actor.userId, reason }, { membership: 'leave' });
 }
 
 /** Removes a user from the room. Throws 403 M_FORBIDDEN when they are not in it, or the actor may not. */
 export async function kick(deps: MembershipDeps, actor: Actor, change: MembershipChange): Promise<void> {
-  const membership = await membershipIn(deps.db, change.roomId, change.userId);
+  const membership = await findCurrent(deps.db, change.roomId, change.userId);
   if (membership === undefined || membership === 'leave' || membership === 'ban')
     throw forbidden(`${change.userId} is not in the room (membership: ${membership ?? 'none'}).`);
   await setMembership(deps, actor, change, { membership: 'leave' });
@@ -91,7 +91,7 @@ export async function ban(deps: MembershipDeps, actor: Actor, change: Membership
 
 /** Lifts a ban. Throws 403 M_FORBIDDEN when there is none, or the actor may not. */
 export async function unban(deps: MembershipDeps, actor: Actor, change: MembershipChange): Promise<void> {
-  const membership = await membershipIn(deps.db, change.roomId, change.userId);
+  const membership = await findCurrent(deps.db, change.roomId, change.userId);
   if (membership !== 'ban')
     throw forbidden(`${change.userId} is not banned (membership: ${membership ?? 'none'}).`);
   await setMembership(deps, actor, change, { membership: 'leave' });
@@ -133,7 +133,7 @@ export async function listJoinedRooms(
 }
 
 /** What a user is in a room now, as far as the database knows; the pipeline decides on what holds when it decides. */
-export async function membershipIn(db: Db, roomId: RoomId, userId: UserId): Promise<Membership | undefined> {
+async function findCurrent(db: Db, roomId: RoomId, userId: UserId): Promise<Membership | undefined> {
   const userNid = await findUserNid(db, userId);
   return userNid === undefined ? undefined : (await findMembership(db, roomId, userNid))?.membership;
 }

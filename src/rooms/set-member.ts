@@ -1,6 +1,5 @@
-import type { EventId, RoomId } from '../matrix/identifiers.ts';
-import { parseUserId } from '../matrix/identifiers.ts';
-import { membershipIn as membershipOfContent } from '../matrix/power-levels.ts';
+import { parseUserId, type EventId, type RoomId } from '../matrix/identifiers.ts';
+import { membershipIn } from '../matrix/power-levels.ts';
 import { findMembership } from '../storage/memberships.ts';
 import type { ClientEventInput } from './client-intent.ts';
 import { submitJoin, type JoinDeps } from './join.ts';
@@ -18,7 +17,7 @@ export async function setMember(
   roomId: RoomId,
   event: ClientEventInput,
 ): Promise<EventId> {
-  const membership = membershipOfContent(event.content);
+  const membership = membershipIn(event.content);
   if (membership === 'join' && event.stateKey === actor.userId) {
     const current = await findMembership(deps.db, roomId, actor.userNid);
     return submitJoin(deps, { roomId, actor, content: event.content }, current?.membership);
