@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  ClientEvent,
+  createClient,
+  EventType,
+  MsgType,
+  RoomEvent,
+  RoomStateEvent,
+  SyncState,
+  UpdateDelayedEventAction,
+  Visibility,
+  type MatrixClient,
+  type MatrixEvent,
+} from 'matrix-js-sdk';
+import { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
+import type { LivekitFocus } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
+import { registerUser, startLiveTestServer, succeed, type LiveTestServer } from '../support/server.ts';
+
+/** How long the leave event of a crashed device may take to be written. */
+const LEAVE_DELAY_MS = 1_200;
+const KEEP_ALIVE_MS = 300;
+const PATIENCE_MS = 8_000;
+
+interface Device {
+  readonly client: MatrixClient;
+  readonly userId: string;
+  readonly accessToken: string;
+  /** Cuts the device off from the network, in the middle of whatever it does. */
+  crash(): unknown;
+}
+
+const NOISE = ['debug', 'info', 'log', 'trace', 'warn', 'error'] as const;
+
+/** The SDK says everything it does on the console; the answer makes the console speak again. */
+function silenceConsole(): () => void {
+  const voices = NOISE.map((name) => [name, console[name]] as const);
+  for (const name of NOISE) console[name] = () => undefined;
+  return () => {
+    for (const [name, voice] of voices) console[name] = voice;
+  };
+}
+
+describe('matrix-js-sdk', function () {
+  this.timeout(60_000);
+  let server: LiveTestServer;
+  let alice: Device;
+  let bob: Device;
+  let roomId: string;
+  let restoreConsole: () => void = () => undefined;
+
+  before(async () => {
+    restoreConsole = silenceConsole();
+    server = await startLiveTestServer();
+    [alice, bob] = await Promise.all([startDevice('alice'), startDevice('bob')]);
+    const room = await alice.client.createRoom({ visibility: Visibility.Private, invite: [bob.userId] });
+    roomId = room.room_id;
+    await until('the invite', () => bob.client.getRoom(roomId)?.getMyMembership() === 'invite');
+    await bob.client.joinRoom(roomId);
+    await until('both members', () => alice.client.getRoom(roomId)?.getJoinedMemberCount() === 2);
+    await alice.client.sendStateEvent(roomId, EventType.RoomPowerLevels, {
+      ...alice.client
+        .getRoom(roomId)
+        ?.currentState.getStateEvents(EventType.RoomPowerLevels, '')
+        ?.getContent(),
+      events: { [EventType.GroupCallMemberPrefix]: 0 },
+    });
+  });
+  after(async () => {
+    alice?.client.stopClient();
+    bob?.client.stopClient();
+    await server[Symbol.asyncDispose]();
+    restoreConsole();
+  });
+
+  async function startDevice(localpart: string, existing?: Device): Promise<Device> {
+    const user =
+      existing === undefined
+        ? await registerUser(server, localpart)
+        : {
+            userId: existing.userId,
+            accessToken: existing.accessToken,
+            deviceId: existing.client.getDeviceId() ?? '',
+          };
+    let isCrashed = false;
+    const client = createClient({
+      baseUrl: server.baseUrl,
+      ...user,
+      // After the crash nothing leaves the device any more; that answer makes the SDK give up at once.
+      fetchFn: (input, init) =>
+        isCrashed
+          ? Promise.resolve(Response.json({ errcode: 'M_UNKNOWN_TOKEN', error: 'crashed' }, { status: 401 }))
+          : fetch(input, init),
+    });
+    const ready = new Promise<void>((resolve) => {
+      client.on(ClientEvent.Sync, (state) => {
+        if (state === SyncState.Prepared) resolve();
+      });
+    });
+    await client.startClient({ initialSyncLimit: 20 });
+    await ready;
+    return { client, userId: user.userId, accessToken: user.accessToken, crash: () => (isCrashed = true) };
+  }
+
+  async function until(what: string, condition: () => boolean): Promise<void> {
+    const end = Date.now() + PATIENCE_MS;
+    while (!condition()) {
+      if (Date.now() > end) assert.fail(`waited ${PATIENCE_MS} ms for ${what}`);
+      await pause(10);
+    }
+  }
+
+  function timeline(device: Device): MatrixEvent[] {
+    return device.client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [];
+  }
+
+  function hasMessage(device: Device, body: string): boolean {
+    return timeline(device).some((event) => event.getContent()['body'] === body);
+  }
+
+  function callMembers(device: Device): string[] {
+    const room = device.client.getRoom(roomId);
+    if (room === null) return [];
+    return MatrixRTCSession.callMembershipsForRoom(room).flatMap((membership) => membership.sender ?? []);
+  }
+
+  function joinCall(device: Device): MatrixRTCSession {
+    const room = device.client.getRoom(roomId);
+    assert.ok(room !== null);
+    const session = device.client.matrixRTC.getRoomSession(room);
+    const focus: LivekitFocus = {
+      type: 'livekit',
+      livekit_service_url: 'https://call.example.org',
+      livekit_alias: roomId,
+    };
+    session.joinRoomSession([focus], { type: 'livekit', focus_selection: 'oldest_membership' } as never, {
+      useNewMembershipManager: true,
+      membershipServerSideExpiryTimeout: LEAVE_DELAY_MS,
+      membershipKeepAlivePeriod: KEEP_ALIVE_MS,
+      manageMediaKeys: false,
+    });
+    return session;
+  }
+
+  it('exchanges messages both ways', async () => {
+    await alice.client.sendMessage(roomId, { msgtype: MsgType.Text, body: 'good morning' });
+    await until('the message of alice', () => hasMessage(bob, 'good morning'));
+    await bob.client.sendMessage(roomId, { msgtype: MsgType.Text, body: 'good night' });
+    await until('the message of bob', () => hasMessage(alice, 'good night'));
+  });
+
+  it('sees its own message once, by its transaction id', async () => {
+    const { event_id: eventId } = await alice.client.sendMessage(roomId, {
+      msgtype: MsgType.Text,
+      body: 'only once',
+    });
+    await until('the echo', () => timeline(alice).some((event) => event.getId() === eventId));
+    const own = timeline(alice).filter((event) => event.getContent()['body'] === 'only once');
+    assert.equal(own.length, 1);
+  });
+
+  it('shows a delayed event when its time has come, and not before', async () => {
+    const sentAt = Date.now();
+    const { delay_id: delayId } = await alice.client._unstable_sendDelayedEvent(
+      roomId,
+      { delay: 400 },
+      null,
+      EventType.RoomMessage,
+      {
+        msgtype: MsgType.Text,
+        body: 'from the past',
+      },
+    );
+    const scheduled = await alice.client._unstable_getDelayedEvents();
+    assert.ok(scheduled.delayed_events.some((event) => event.delay_id === delayId));
+    assert.ok(!hasMessage(bob, 'from the past'));
+    await until('the delayed event', () => hasMessage(bob, 'from the past'));
+    assert.ok(Date.now() - sentAt >= 400);
+  });
+
+  it('restarts, sends and cancels delayed events', async () => {
+    const schedule = async (body: string, delay: number): Promise<string> =>
+      (
+        await alice.client._unstable_sendDelayedEvent(roomId, { delay }, null, EventType.RoomMessage, {
+          msgtype: MsgType.Text,
+          body,
+        })
+      ).delay_id;
+    const kept = await schedule('kept back', 500);
+    const sent = await schedule('sent early', 60_000);
+    const cancelled = await schedule('never', 300);
+    await alice.client._unstable_updateDelayedEvent(cancelled, UpdateDelayedEventAction.Cancel);
+    await alice.client._unstable_updateDelayedEvent(sent, UpdateDelayedEventAction.Send);
+    await until('the one that was sent', () => hasMessage(bob, 'sent early'));
+    for (let beat = 0; beat < 6; beat += 1) {
+      await pause(150);
+      await alice.client._unstable_updateDelayedEvent(kept, UpdateDelayedEventAction.Restart);
+    }
+    assert.ok(!hasMessage(bob, 'kept back'));
+    await until('the one that was kept back', () => hasMessage(bob, 'kept back'));
+    assert.ok(!hasMessage(bob, 'never'));
+  });
+
+  it('sees a future superseded by newer state, and another refused for want of power', async () => {
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/send/future`;
+    const topic = (text: string): object => ({
+      type: 'm.room.topic',
+      state_key: '',
+      content: { topic: text },
+    });
+    await succeed(server, 'PUT', `${path}/topic`, {
+      token: alice.accessToken,
+      body: { timeout_ms: 500, send_now: topic('now'), send_on_timeout: topic('moot') },
+    });
+    await succeed(server, 'PUT', `${path}/refused`, {
+      token: bob.accessToken,
+      body: { timeout_ms: 500, send_on_timeout: topic('not allowed') },
+    });
+    const current = (): unknown =>
+      bob.client.getRoom(roomId)?.currentState.getStateEvents('m.room.topic', '')?.getContent()['topic'];
+    await until('the topic of the future', () => current() === 'now');
+    await alice.client.setRoomTopic(roomId, 'newer');
+    await until('the newer topic', () => current() === 'newer');
+    await alice.client._unstable_sendDelayedEvent(roomId, { delay: 700 }, null, EventType.RoomMessage, {
+      msgtype: MsgType.Text,
+      body: 'after both deadlines',
+    });
+    await until('the deadlines to pass', () => hasMessage(bob, 'after both deadlines'));
+    assert.equal(current(), 'newer');
+  });
+
+  it('keeps its call membership by heartbeat, and loses it after a crash', async () => {
+    joinCall(bob);
+    await until('bob in the call', () => callMembers(alice).includes(bob.userId));
+    await pause(2 * LEAVE_DELAY_MS);
+    assert.ok(callMembers(alice).includes(bob.userId), 'heartbeats keep the membership');
+    bob.crash();
+    const crashedAt = Date.now();
+    await until('bob out of the call', () => !callMembers(alice).includes(bob.userId));
+    assert.ok(Date.now() - crashedAt >= LEAVE_DELAY_MS - KEEP_ALIVE_MS - 200);
+    bob.client.stopClient();
+  });
+
+  it('joins the call again after the crash, and leaves it cleanly at once', async () => {
+    bob = await startDevice('bob', bob);
+    const session = joinCall(bob);
+    await until('bob in the call again', () => callMembers(alice).includes(bob.userId));
+    const left = new Promise<void>((resolve) => {
+      alice.client.getRoom(roomId)?.on(RoomStateEvent.Events, (event) => {
+        if (
+          event.getType() === EventType.GroupCallMemberPrefix &&
+          Object.keys(event.getContent()).length === 0
+        )
+          resolve();
+      });
+    });
+    assert.equal(await session.leaveRoomSession(5_000), true);
+    await left;
+    await until('bob out of the call', () => !callMembers(alice).includes(bob.userId));
+    const { delayed_events: pending } = await bob.client._unstable_getDelayedEvents();
+    assert.deepEqual(pending, []);
+  });
+
+  it('redacts a message for everybody', async () => {
+    const { event_id: eventId } = await alice.client.sendMessage(roomId, {
+      msgtype: MsgType.Text,
+      body: 'a slip',
+    });
+    await until('the message', () => hasMessage(bob, 'a slip'));
+    const redacted = new Promise<void>((resolve) => bob.client.once(RoomEvent.Redaction, () => resolve()));
+    await alice.client.redactEvent(roomId, eventId);
+    await redacted;
+    assert.ok(!hasMessage(bob, 'a slip'));
+  });
+});
