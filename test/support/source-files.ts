@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A file under src/ as the tests of the layout see it. */
+/** A file as the tests of the layout see it. */
 export interface SourceFile {
-  /** Under src/, with slashes: `rooms/decide.ts`. */
+  /** Under the folder that was read, with slashes: `rooms/decide.ts`. */
   readonly path: string;
   /** The first part of the path; `main` for the file on top. */
   readonly folder: string;
@@ -25,13 +25,14 @@ export interface SourceImport {
   readonly isType: boolean;
 }
 
-/** All of src/, sorted by path. */
-export function readSourceFiles(): readonly SourceFile[] {
-  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+/** All files of `src` or `test`, sorted by path. */
+export function readSourceFiles(root: 'src' | 'test'): readonly SourceFile[] {
+  const folder = join(ROOT, root);
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => name.split(sep).join('/'))
     .sort()
-    .map((path) => parseSource(path, readFileSync(join(SRC, path), 'utf8')));
+    .map((path) => parseSource(path, readFileSync(join(folder, path), 'utf8')));
 }
 
 /** One file from its text. */
@@ -71,10 +72,5 @@ function blank(text: string, pattern: RegExp): string {
 
 function targetOf(path: string, written: string): { readonly target: string; readonly isOurs: boolean } {
   if (!written.startsWith('.')) return { target: written, isOurs: false };
-  return {
-    target: relative(SRC, join(SRC, dirname(path), written))
-      .split(sep)
-      .join('/'),
-    isOurs: true,
-  };
+  return { target: join(dirname(path), written).split(sep).join('/'), isOurs: true };
 }
