@@ -49,6 +49,13 @@ export async function putDeviceKeys(tx: Tx, device: DeviceAddress, keys: string)
     on conflict (user_nid, device_id) do update set keys = excluded.keys`.execute(tx);
 }
 
+/** Stores the same keys signed anew: who vouched for them still does. */
+export async function setDeviceKeys(tx: Tx, device: DeviceAddress, keys: string): Promise<void> {
+  await sql`
+    update device_keys set keys = ${keys}
+    where user_nid = ${device.userNid} and device_id = ${device.deviceId}`.execute(tx);
+}
+
 /** The keys of one device as JSON text. */
 export async function findDeviceKeys(db: Db, device: DeviceAddress): Promise<string | undefined> {
   const { rows } = await sql<{ keys: string }>`
