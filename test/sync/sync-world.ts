@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseDeviceId, type RoomId, type UserId } from '../../src/matrix/identifiers.ts';
 import type { Bus, BusTopic } from '../../src/storage/bus.ts';
+import { IgnoredUsers } from '../../src/storage/ignored-users.ts';
 import { StreamHub } from '../../src/storage/stream-hub.ts';
 import { internUsers } from '../../src/storage/users.ts';
 import type { SyncReadDeps, SyncViewer } from '../../src/sync/provider.ts';
@@ -87,7 +88,8 @@ export async function createSyncWorld(
     },
   });
   const { trie, stateKeys } = test.pipeline;
-  const deps: SyncReadDeps = { db, trie, stateKeys, clock, syncFeed };
+  const ignoredUsers = new IgnoredUsers({ db, hub });
+  const deps: SyncReadDeps = { db, trie, stateKeys, clock, syncFeed, ignoredUsers };
   const viewer = async (userId: UserId): Promise<SyncViewer> => {
     const userNid = (await internUsers(db, [userId])).get(userId);
     const deviceId = parseDeviceId('DEVICE');
