@@ -14,9 +14,10 @@ import {
   type MatrixEvent,
 } from 'matrix-js-sdk';
 import { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
-import type { LivekitFocus } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
+import type { LivekitFocus, LivekitFocusActive } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
 import { registerUser, startLiveTestServer, succeed, type LiveTestServer } from '../support/server.ts';
 
+const CALL_MEMBER: string = EventType.GroupCallMemberPrefix;
 /** How long the leave event of a crashed device may take to be written. */
 const LEAVE_DELAY_MS = 1_200;
 const KEEP_ALIVE_MS = 300;
@@ -133,7 +134,8 @@ describe('matrix-js-sdk', function () {
       livekit_service_url: 'https://call.example.org',
       livekit_alias: roomId,
     };
-    session.joinRoomSession([focus], { type: 'livekit', focus_selection: 'oldest_membership' } as never, {
+    const active: LivekitFocusActive = { type: 'livekit', focus_selection: 'oldest_membership' };
+    session.joinRoomSession([focus], active, {
       useNewMembershipManager: true,
       membershipServerSideExpiryTimeout: LEAVE_DELAY_MS,
       membershipKeepAlivePeriod: KEEP_ALIVE_MS,
@@ -247,11 +249,7 @@ describe('matrix-js-sdk', function () {
     await until('bob in the call again', () => callMembers(alice).includes(bob.userId));
     const left = new Promise<void>((resolve) => {
       alice.client.getRoom(roomId)?.on(RoomStateEvent.Events, (event) => {
-        if (
-          event.getType() === EventType.GroupCallMemberPrefix &&
-          Object.keys(event.getContent()).length === 0
-        )
-          resolve();
+        if (event.getType() === CALL_MEMBER && Object.keys(event.getContent()).length === 0) resolve();
       });
     });
     assert.equal(await session.leaveRoomSession(5_000), true);
