@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import type { TestUser } from '../support/server.ts';
 import { call, message } from './future-world.ts';
-import { C, objectAt, refusalOf, startFutureServer, UNSTABLE, type FutureServer } from './future-server.ts';
+import {
+  C,
+  objectAt,
+  refusalOf,
+  startFutureServer,
+  textIn,
+  UNSTABLE,
+  type FutureServer,
+} from './future-server.ts';
 
 const LATE = message('late');
+const forged = (extra: object): object => ({ timeout: 10, send_on_timeout: { ...LATE, ...extra } });
+const plain = (timeout: number): object => ({ timeout, send_on_timeout: LATE });
 
 describe('a request to make a future', () => {
   let server: FutureServer;
@@ -29,6 +39,13 @@ describe('a request to make a future', () => {
     assert.equal((await server.running(bob)).length, before);
   };
 
+  const raw = async (body: string): Promise<unknown> => {
+    const path = `${server.server.baseUrl}${C}/rooms/${encodeURIComponent(roomId)}/send/future/raw${body.length}`;
+    const headers = { authorization: `Bearer ${bob.accessToken}` };
+    const reply: unknown = await (await fetch(path, { method: 'PUT', headers, body })).json();
+    return reply;
+  };
+
   it('answers the token, the ids of all events, the timeout and when it will be sent', async () => {
     const answer = await server.made(alice, roomId, {
       'm.timeout': 10,
@@ -38,17 +55,17 @@ describe('a request to make a future', () => {
     });
     assert.equal(answer['io.element.timeout_ms'], 10_000);
     assert.equal(answer['io.element.send_ts'], server.server.clock.nowMs() + 10_000);
-    assert.match(String(answer['future_token']), /^[A-Za-z0-9_-]{43}$/);
+    assert.match(textIn(answer, 'future_token'), /^[A-Za-z0-9_-]{43}$/);
     const now = objectAt(answer, 'm.send_now');
-    assert.match(String(now['event_id']), /^\$[A-Za-z0-9_-]{43}$/);
+    assert.match(textIn(now, 'event_id'), /^\$[A-Za-z0-9_-]{43}$/);
     assert.equal(now['eventId'], now['event_id']);
     const timeout = objectAt(answer, 'm.send_on_timeout');
-    assert.match(String(timeout['event_id']), /^\$future\.[A-Za-z0-9_-]+\.timeout:/);
+    assert.match(textIn(timeout, 'event_id'), /^\$future\.[A-Za-z0-9_-]+\.timeout:/);
     assert.equal(timeout['eventId'], timeout['event_id']);
     assert.equal(timeout['io.element.provisional'], true);
-    assert.match(String(timeout['delay_id']), /^[A-Za-z0-9_-]{22,}$/);
+    assert.match(textIn(timeout, 'delay_id'), /^[A-Za-z0-9_-]{22,}$/);
     const action = objectAt(answer, 'm.send_on_action:leave');
-    assert.match(String(action['event_id']), /^\$future\.[A-Za-z0-9_-]+\.action1:/);
+    assert.match(textIn(action, 'event_id'), /^\$future\.[A-Za-z0-9_-]+\.action1:/);
     assert.notEqual(action['delay_id'], timeout['delay_id']);
   });
 
@@ -101,12 +118,6 @@ describe('a request to make a future', () => {
     for (const timeout of [0, -1, '10', null, true, [], {}, 0.0001])
       await refuses({ timeout, send_on_timeout: LATE }, 400, 'M_INVALID_PARAM');
     await refuses({ timeout_ms: 1.5, send_on_timeout: LATE }, 400, 'M_INVALID_PARAM');
-    const raw = async (body: string): Promise<unknown> => {
-      const path = `${server.server.baseUrl}${C}/rooms/${encodeURIComponent(roomId)}/send/future/raw${body.length}`;
-      const headers = { authorization: `Bearer ${bob.accessToken}` };
-      const reply: unknown = await (await fetch(path, { method: 'PUT', headers, body })).json();
-      return reply;
-    };
     const infinite = await raw(`{"timeout":1e999,"send_on_timeout":${JSON.stringify(LATE)}}`);
     assert.ok(JSON.stringify(infinite).includes('M_INVALID_PARAM'));
     for (const body of ['{"timeout":NaN}', '{"timeout":10*60}', '{"timeout":1 "a":2}'])
@@ -165,7 +176,6 @@ describe('a request to make a future', () => {
   });
 
   it('is refused when an event is of another room or sender; what only servers say is passed over (61)', async () => {
-    const forged = (extra: object): object => ({ timeout: 10, send_on_timeout: { ...LATE, ...extra } });
     await refuses(forged({ sender: alice.userId }), 403, 'M_FORBIDDEN');
     await refuses(forged({ room_id: '!other:localhost' }), 400, 'M_INVALID_PARAM');
     await server.made(bob, roomId, {
@@ -286,16 +296,15 @@ describe('a request to make a future', () => {
     await using other = await startFutureServer({ config: { maxDelayedEvents: 3 } });
     const user = await other.user('alice');
     const room = await other.room(user);
-    const body = (timeout: number): object => ({ timeout, send_on_timeout: LATE });
-    const first = await other.made(user, room, body(100.5));
-    await other.made(user, room, body(300));
-    await other.made(user, room, body(200));
-    const reply = await other.create(user, room, body(10));
+    const first = await other.made(user, room, plain(100.5));
+    await other.made(user, room, plain(300));
+    await other.made(user, room, plain(200));
+    const reply = await other.create(user, room, plain(10));
     assert.deepEqual(refusalOf(reply), [429, 'M_LIMIT_EXCEEDED']);
     assert.equal(reply.headers.get('retry-after'), '101');
     assert.equal(reply.body['retry_after_ms'], 100_500);
     await other.cancel(first['future_token']);
-    await other.made(user, room, body(10));
+    await other.made(user, room, plain(10));
   });
 
   it('is refused where the operator allows none', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ManualClock } from '../../src/util/clock.ts';
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import {
   registerUser,
@@ -132,7 +133,9 @@ export class FutureServer implements AsyncDisposable {
   }
 }
 
-export async function startFutureServer(options: TestServerOptions = {}): Promise<FutureServer> {
+export async function startFutureServer(
+  options: TestServerOptions & { readonly clock?: ManualClock } = {},
+): Promise<FutureServer> {
   return new FutureServer(await startTestServer(options));
 }
 
@@ -145,5 +148,12 @@ export function refusalOf(reply: TestReply): [number, JsonValue | undefined] {
 export function objectAt(body: JsonObject, key: string): JsonObject {
   const value = body[key];
   assert.ok(isJsonObject(value), `${key} is no object in ${JSON.stringify(body)}`);
+  return value;
+}
+
+/** A text within an answer. */
+export function textIn(body: JsonObject | undefined, key: string): string {
+  const value = body?.[key];
+  assert.ok(typeof value === 'string', `${key} is no text in ${JSON.stringify(body)}`);
   return value;
 }
