@@ -93,7 +93,8 @@ export async function insertOneTimeKeys(
 
 /**
  * Takes one key for each wish where there is one, the oldest upload first, so that nobody gets it again. The
- * transaction must hold the stream: claims that ran side by side would go away empty-handed.
+ * transaction must hold the stream: of claims side by side one would take the key from under the other. Rows are found
+ * by their place, or PostgreSQL would look through all keys of a device for each one that it takes.
  */
 export async function takeOneTimeKeys(
   tx: Tx,
@@ -102,18 +103,17 @@ export async function takeOneTimeKeys(
 ): Promise<GivenKey[]> {
   const { rows } = await sql<OneTimeKeyTable>`
     update one_time_keys taken set claimed_ts = ${nowTs}
-    from unnest(
-      ${wishes.map((wish) => wish.userNid)}::bigint[], ${wishes.map((wish) => wish.deviceId)}::text[],
-      ${wishes.map((wish) => wish.algorithm)}::text[]
-    ) as wish (user_nid, device_id, algorithm)
-    cross join lateral (
-      select key_id from one_time_keys k
-      where k.user_nid = wish.user_nid and k.device_id = wish.device_id and k.algorithm = wish.algorithm
-        and k.claimed_ts is null
-      order by k.upload, k.key_id limit 1
-    ) as next
-    where taken.user_nid = wish.user_nid and taken.device_id = wish.device_id
-      and taken.algorithm = wish.algorithm and taken.key_id = next.key_id
+    where ctid = any(array(
+      select next.ctid from unnest(
+        ${wishes.map((wish) => wish.userNid)}::bigint[], ${wishes.map((wish) => wish.deviceId)}::text[],
+        ${wishes.map((wish) => wish.algorithm)}::text[]
+      ) as wish (user_nid, device_id, algorithm)
+      cross join lateral (
+        select k.ctid from one_time_keys k
+        where k.user_nid = wish.user_nid and k.device_id = wish.device_id and k.algorithm = wish.algorithm
+          and k.claimed_ts is null
+        order by k.upload, k.key_id limit 1
+      ) as next))
     returning taken.*`.execute(tx);
   return rows.map((row) => ({
     userNid: row.user_nid,

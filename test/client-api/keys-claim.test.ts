@@ -118,5 +118,5 @@ describe('claiming one-time keys', () => {
     assert.equal(new Set(claimed).size, 500);
     assert.ok(!claimed.includes(undefined));
     assert.equal(await claimName(alice, alice), undefined);
-  }).timeout(60_000);
+  }).timeout(120_000);
 });
