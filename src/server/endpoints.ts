@@ -1,16 +1,24 @@
+import { accountDataEndpoints } from '../client-api/account-data.ts';
 import { accountEndpoints } from '../client-api/account.ts';
 import { adminRegistrationEndpoints } from '../client-api/admin-registration.ts';
 import { capabilitiesEndpoints } from '../client-api/capabilities.ts';
-import { syncEndpoints } from '../client-api/sync.ts';
-import { futuresEndpoints } from '../client-api/futures.ts';
+import { roomsEndpoints } from '../client-api/create-room.ts';
 import { delayedEventsEndpoints } from '../client-api/delayed-events.ts';
+import { crossSigningEndpoints } from '../client-api/cross-signing.ts';
+import { dehydratedDeviceEndpoints } from '../client-api/dehydrated-device.ts';
 import { deviceEndpoints } from '../client-api/devices.ts';
 import { filterEndpoints } from '../client-api/filters.ts';
+import { futuresEndpoints } from '../client-api/futures.ts';
+import { keyBackupEndpoints } from '../client-api/key-backup.ts';
+import { keysEndpoints } from '../client-api/keys.ts';
 import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
 import { openIdEndpoints } from '../client-api/openid.ts';
+import { presenceEndpoints } from '../client-api/presence.ts';
+import { profilesEndpoints } from '../client-api/profiles.ts';
+import { receiptsEndpoints } from '../client-api/receipts.ts';
 import { registrationEndpoints } from '../client-api/registration.ts';
-import { roomsEndpoints } from '../client-api/create-room.ts';
+import { reportingEndpoints } from '../client-api/reporting.ts';
 import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
 import { roomMembersEndpoints } from '../client-api/room-members.ts';
 import { roomMembershipEndpoints } from '../client-api/room-membership.ts';
@@ -18,7 +26,10 @@ import { roomMessagesEndpoints } from '../client-api/room-messages.ts';
 import { roomSendEndpoints } from '../client-api/room-send.ts';
 import { roomStateEndpoints } from '../client-api/room-state.ts';
 import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
+import { syncEndpoints } from '../client-api/sync.ts';
+import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
+import { typingEndpoints } from '../client-api/typing.ts';
 import { versionsEndpoints } from '../client-api/versions.ts';
 import { wellKnownEndpoints } from '../client-api/well-known.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -26,18 +37,26 @@ import type { Services } from './services.ts';
 
 /** Everything that the server answers, in no order that matters. */
 export const allEndpoints: readonly Endpoint<Services>[] = [
+  ...accountDataEndpoints,
   ...accountEndpoints,
   ...adminRegistrationEndpoints,
   ...capabilitiesEndpoints,
-  ...syncEndpoints,
-  ...futuresEndpoints,
   ...delayedEventsEndpoints,
+  ...crossSigningEndpoints,
+  ...dehydratedDeviceEndpoints,
   ...deviceEndpoints,
   ...filterEndpoints,
+  ...futuresEndpoints,
+  ...keyBackupEndpoints,
+  ...keysEndpoints,
   ...loginEndpoints,
   ...logoutEndpoints,
   ...openIdEndpoints,
+  ...presenceEndpoints,
+  ...profilesEndpoints,
+  ...receiptsEndpoints,
   ...registrationEndpoints,
+  ...reportingEndpoints,
   ...roomAliasesEndpoints,
   ...roomMembersEndpoints,
   ...roomMembershipEndpoints,
@@ -46,7 +65,10 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...roomStateEndpoints,
   ...roomsEndpoints,
   ...rtcTransportsEndpoints,
+  ...syncEndpoints,
+  ...tagsEndpoints,
   ...toDeviceEndpoints,
+  ...typingEndpoints,
   ...versionsEndpoints,
   ...wellKnownEndpoints,
 ];

@@ -1,12 +1,17 @@
 import type { Passwords } from '../accounts/passwords.ts';
 import { createPasswords } from '../accounts/passwords.ts';
+import { deleteAccountDataOnDeactivation } from '../accounts/account-data.ts';
 import type { DeactivationHook } from '../accounts/deactivate.ts';
+import { deleteProfileOnDeactivation, findMemberProfile } from '../accounts/profiles.ts';
 import type { Config } from '../config/config.ts';
+import { PresenceBoard } from '../ephemeral/presence.ts';
+import { Typing } from '../ephemeral/typing.ts';
+import { forgetEncryption } from '../devices/forget-encryption.ts';
 import { createFiringLimiter } from '../futures/firing-limiter.ts';
 import { FutureScheduler } from '../futures/scheduler.ts';
 import { SyncFeed } from '../sync/sync-feed.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
-import type { ServerName } from '../matrix/identifiers.ts';
+import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
@@ -16,7 +21,10 @@ import type { StateKeys } from '../storage/rooms.ts';
 import type { StateTrie } from '../storage/state-trie.ts';
 import { PostgresBus } from '../storage/bus.ts';
 import { currentPosition, type Database, type Db } from '../storage/database.ts';
+import { IgnoredUsers } from '../storage/ignored-users.ts';
+import { deletePresence } from '../storage/presence.ts';
 import { purgeFuturesOfUser } from '../storage/future-updates.ts';
+import { listRoomNidsOf } from '../storage/presence.ts';
 import { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
@@ -51,6 +59,9 @@ export interface Services
   readonly trie: StateTrie;
   readonly stateKeys: StateKeys;
   readonly memberProfile: FindMemberProfile;
+  readonly ignoredUsers: IgnoredUsers;
+  readonly typing: Typing;
+  readonly presenceBoard: PresenceBoard;
   readonly futureScheduler: FutureScheduler;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
@@ -71,11 +82,14 @@ export interface ServiceParts {
 
 /** Whatever is served beyond the released specification, as GET /versions says it. */
 const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
+  'org.matrix.msc3391': true,
+  'org.matrix.msc3814': true,
   'org.matrix.msc4140': true,
   'org.matrix.msc4140.stable': true,
   'org.matrix.msc4143': true,
   'org.matrix.msc4222': true,
   'org.matrix.simplified_msc3575': false,
+  'uk.tcpip.msc4133': true,
 };
 
 /** Builds what the endpoints work with, in the order of floors, and starts it. */
@@ -85,12 +99,17 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const identity: Identity = { serverName: config.serverName, key };
   const bus = new PostgresBus({ database, clock, log, random, self: randomToken(random, 9) });
   const hub = new StreamHub({ db, bus });
+  const typing = new Typing({ db, hub, clock, log });
+  const presenceBoard = new PresenceBoard({ db, hub, clock, log });
   const pipeline = new Pipeline({
     database,
     clock,
     identity,
     log,
-    onCommitted: (change) => announce(hub, change),
+    onCommitted: (change) => {
+      announce(hub, change);
+      noteSenders(presenceBoard, identity, change);
+    },
   });
   const futureScheduler = new FutureScheduler({
     db,
@@ -106,9 +125,13 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       maxDelayedEvents: config.maxDelayedEvents,
     }),
   });
+  const { trie, stateKeys } = pipeline;
   await hub.start();
   await bus.start();
   futureScheduler.start();
+  typing.start();
+  presenceBoard.start();
+  const ignoredUsers = new IgnoredUsers({ db, hub });
   const syncFeed = new SyncFeed({ db, hub, clock });
   const wake = (userNids: readonly number[]): void => announceUsers(db, hub, log, userNids);
   return {
@@ -124,20 +147,32 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     hub,
     syncFeed,
     pipeline,
-    trie: pipeline.trie,
-    stateKeys: pipeline.stateKeys,
-    memberProfile: () => Promise.resolve({}),
+    trie,
+    stateKeys,
+    memberProfile: (userId) => findMemberProfile({ db }, userId),
+    ignoredUsers,
+    typing,
+    presenceBoard,
     futureScheduler,
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
     unstableFeatures: UNSTABLE_FEATURES,
-    onDeactivated: [(tx, userNid, nowMs) => purgeFuturesOfUser(tx, userNid, nowMs)],
-    deviceListChanged: (userNid) => wake([userNid]),
+    onDeactivated: [
+      (tx, userNid, nowMs) => purgeFuturesOfUser(tx, userNid, nowMs),
+      (tx, userNid) => forgetEncryption(tx, userNid),
+      deleteProfileOnDeactivation,
+      deleteAccountDataOnDeactivation,
+      (tx, userNid) => deletePresence(tx, userNid),
+    ],
+    deviceListChanged: (userNid) => announceDevices(db, hub, log, userNid),
     toDeviceArrived: wake,
     async [Symbol.asyncDispose]() {
       syncFeed[Symbol.dispose]();
       await futureScheduler[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
+      await typing[Symbol.asyncDispose]();
+      await presenceBoard[Symbol.asyncDispose]();
+      ignoredUsers[Symbol.dispose]();
       await hub.idle();
       await bus[Symbol.asyncDispose]();
     },
@@ -153,10 +188,27 @@ function announce(hub: StreamHub, change: CommittedChange): void {
   });
 }
 
+/** Who sends is there. */
+function noteSenders(board: PresenceBoard, identity: Identity, change: CommittedChange): void {
+  for (const { event, position } of change.events) {
+    if (position !== undefined && serverNameOf(event.sender) === identity.serverName)
+      board.noteSender(event.sender);
+  }
+}
+
 /** Wakes users for whom something was written whose position the writer has not kept. */
 function announceUsers(db: Db, hub: StreamHub, log: Log, userNids: readonly number[]): void {
   currentPosition(db).then(
     (position) => hub.announce({ position, roomNids: [], userNids }),
     (error: unknown) => log.warn({ err: error }, 'could not wake the readers of a change'),
+  );
+}
+
+/** Wakes a user whose devices changed, and who shares a room with the user. */
+function announceDevices(db: Db, hub: StreamHub, log: Log, userNid: number): void {
+  Promise.all([currentPosition(db), listRoomNidsOf(db, [userNid])]).then(
+    ([position, ephemeralRoomNids]) =>
+      hub.announce({ position, roomNids: [], userNids: [userNid], ephemeralRoomNids }),
+    (error: unknown) => log.warn({ err: error }, 'could not wake the readers of a change of devices'),
   );
 }

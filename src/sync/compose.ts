@@ -1,9 +1,13 @@
 import { formatStreamToken } from '../storage/stream-token.ts';
 import type { JsonObject } from '../util/json.ts';
+import { accountData } from './account-data.ts';
+import { deviceLists } from './device-lists.ts';
+import { ephemera } from './ephemera.ts';
 import { invitedRooms } from './invited-rooms.ts';
 import { joinedRooms } from './joined-rooms.ts';
 import { leftRooms } from './left-rooms.ts';
 import { oneTimeKeys } from './one-time-keys.ts';
+import { presence } from './presence.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { toDeviceMessages } from './to-device.ts';
 
@@ -14,6 +18,10 @@ const PROVIDERS: readonly SyncProvider[] = [
   leftRooms,
   toDeviceMessages,
   oneTimeKeys,
+  deviceLists,
+  accountData,
+  ephemera,
+  presence,
 ];
 
 /** An answer to /sync. */
