@@ -35,9 +35,9 @@ export class Alarm implements AsyncDisposable {
     this.#timer = { atMs, timer: this.#clock.schedule(atMs, () => this.#goOff()) };
   }
 
-  /** Resolves when no work is under way. */
+  /** Resolves when no work is under way, nor what that found to be due by then. */
   async idle(): Promise<void> {
-    await this.#atWork;
+    while (this.#atWork !== undefined) await this.#atWork;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,7 +50,10 @@ export class Alarm implements AsyncDisposable {
     this.#timer = undefined;
     if (this.#closed) return;
     // Work under way may have looked before this time came, so that it is done once more afterwards.
-    this.#atWork = (this.#atWork ?? Promise.resolve()).then(() => this.#run());
+    const work: Promise<void> = (this.#atWork?.then(() => this.#run()) ?? this.#run()).finally(() => {
+      if (this.#atWork === work) this.#atWork = undefined;
+    });
+    this.#atWork = work;
   }
 
   async #run(): Promise<void> {

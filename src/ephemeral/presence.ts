@@ -89,7 +89,7 @@ export class PresenceBoard implements AsyncDisposable {
     const nowMs = this.#deps.clock.nowMs();
     const endsTs = nowMs + Math.min(Math.max(timeoutMs, 0), LONGEST_SYNC_MS);
     const noted = this.#noted.get(noteKey(client));
-    if (noted?.says === says && noted.untilTs >= endsTs + GONE_AFTER_MS / 2) return;
+    if (noted?.says === says && noted.untilTs >= endsTs + GONE_AFTER_MS) return;
     const untilTs = endsTs + GONE_AFTER_MS + GRANULARITY_MS;
     await this.#change(client.userNid, (presence) => afterSync(presence, { deviceId, says, untilTs }, nowMs));
     this.#noted.set(noteKey(client), { says, untilTs });

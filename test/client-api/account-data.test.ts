@@ -29,6 +29,8 @@ describe('account data', () => {
     clientPath('user', of.userId, 'account_data', type);
   const roomPath = (type: string, room = roomId): string =>
     clientPath('user', alice.userId, 'rooms', room, 'account_data', type);
+  const tagsPath = (...tag: readonly string[]): string =>
+    clientPath('user', alice.userId, 'rooms', roomId, 'tags', ...tag);
   const put = (path: string, body: JsonObject, token = alice): Promise<TestReply> =>
     request(server, 'PUT', path, { token, body });
   const get = (path: string, token = alice): Promise<TestReply> => request(server, 'GET', path, { token });
@@ -132,8 +134,6 @@ describe('account data', () => {
   });
 
   describe('as tags of rooms', () => {
-    const tagsPath = (...tag: readonly string[]): string =>
-      clientPath('user', alice.userId, 'rooms', roomId, 'tags', ...tag);
     const tag = (name: string, content: JsonObject, token = alice): Promise<TestReply> =>
       put(tagsPath(name), content, token);
 
