@@ -1,6 +1,8 @@
 import { randomLetters, type Random } from '../util/random.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import { parseDeviceId } from '../matrix/identifiers.ts';
+import { forbidden } from '../matrix/errors.ts';
+import { isCrossSigningKeyName } from '../storage/cross-signing.ts';
 import type { Tx } from '../storage/database.ts';
 import { upsertDevice } from '../storage/devices.ts';
 import { openSession } from '../storage/sessions.ts';
@@ -23,7 +25,10 @@ export interface LoggedIn extends IssuedTokens {
   readonly deviceId: DeviceId;
 }
 
-/** Logs a user in on the device wished for, within the transaction that found it right to do so. */
+/**
+ * Logs a user in on the device wished for, within the transaction that found it right to do so. Throws 403 M_FORBIDDEN
+ * when one of the user's cross-signing keys is called like the device: signatures name either.
+ */
 export async function startSession(
   tx: Tx,
   random: Random,
@@ -32,6 +37,9 @@ export async function startSession(
   seen: RequestOrigin & { readonly nowTs: number },
 ): Promise<LoggedIn> {
   const deviceId = wishes.deviceId ?? newDeviceId(random);
+  if (wishes.deviceId !== undefined && (await isCrossSigningKeyName(tx, user.userNid, deviceId))) {
+    throw forbidden(`A cross-signing key is called ${deviceId}: choose another device_id`);
+  }
   const device = { userNid: user.userNid, deviceId, displayName: wishes.displayName };
   const { issued, hashes } = issueTokens(random, wishes.refreshable, seen.nowTs);
   await upsertDevice(tx, device, seen);

@@ -63,6 +63,23 @@ export async function upsertDevice(
     .execute();
 }
 
+/** Makes a device that nobody has been seen on; the user must not have it. */
+export async function insertUnseenDevice(
+  tx: Tx,
+  device: { readonly userNid: number; readonly deviceId: DeviceId; readonly displayName: string | undefined },
+  nowTs: number,
+): Promise<void> {
+  await tx
+    .insertInto('devices')
+    .values({
+      user_nid: device.userNid,
+      device_id: device.deviceId,
+      display_name: device.displayName ?? null,
+      created_ts: nowTs,
+    })
+    .execute();
+}
+
 /** A user's devices, oldest first. */
 export async function listDevices(db: Db, userNid: number): Promise<readonly Device[]> {
   const rows = await deviceRows(db, userNid).orderBy('created_ts').orderBy('device_id').execute();
