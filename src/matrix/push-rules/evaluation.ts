@@ -1,0 +1,76 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.ts';
+import {
+  compileCondition,
+  eventMatch,
+  type Condition,
+  type PushedEvent,
+  type PushedUser,
+} from './conditions.ts';
+import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.ts';
+
+/** The rules of a user, prepared for many events. */
+export interface Evaluator {
+  /**
+   * The actions of the first rule that matches, without those that are to be ignored; empty when none does. Whether the
+   * user sent the event is for the caller to look at.
+   */
+  evaluate(pushed: PushedEvent, user: PushedUser): readonly JsonValue[];
+  /** Whether some rule looks at the user's name in the room. */
+  readonly needsDisplayName: boolean;
+}
+
+/** What actions ask for. https://spec.matrix.org/v1.19/client-server-api/#actions */
+export interface PushOutcome {
+  readonly notifies: boolean;
+  readonly highlights: boolean;
+  /** How to present it, for the gateway. */
+  readonly tweaks: JsonObject;
+}
+
+interface PreparedRule {
+  readonly conditions: readonly Condition[];
+  readonly actions: readonly JsonValue[];
+}
+
+/** Prepares rules. Disabled ones, which never match, are left out. */
+export function compileRuleset(ruleset: PushRuleset): Evaluator {
+  const enabled = PUSH_RULE_KINDS.flatMap((kind) =>
+    ruleset[kind].filter((rule) => rule.enabled).map((rule) => ({ kind, rule })),
+  );
+  const prepared = enabled.map(({ kind, rule }): PreparedRule => ({
+    conditions: conditionsOf(kind, rule),
+    actions: rule.actions.filter((action) => !IGNORED_ACTIONS.has(action)),
+  }));
+  return {
+    evaluate: (pushed, user) =>
+      prepared.find(({ conditions }) => conditions.every((holds) => holds(pushed, user)))?.actions ?? [],
+    needsDisplayName: enabled.some(({ rule }) =>
+      rule.conditions.some((condition) => condition['kind'] === 'contains_display_name'),
+    ),
+  };
+}
+
+/** Reads a list of actions. */
+export function outcomeOf(actions: readonly JsonValue[]): PushOutcome {
+  const tweaks: Record<string, JsonValue> = {};
+  for (const action of actions) {
+    const name = isJsonObject(action) ? action['set_tweak'] : undefined;
+    if (!isJsonObject(action) || typeof name !== 'string') continue;
+    const { value } = action;
+    if (value !== undefined) tweaks[name] = value;
+    // A highlight without a value is one.
+    else if (name === 'highlight') tweaks[name] = true;
+  }
+  return { notifies: actions.includes('notify'), highlights: tweaks['highlight'] === true, tweaks };
+}
+
+/** Older versions had these, and they do nothing. https://spec.matrix.org/v1.19/client-server-api/#historical-actions */
+const IGNORED_ACTIONS: ReadonlySet<unknown> = new Set(['dont_notify', 'coalesce']);
+
+function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
+  if (kind === 'content')
+    return rule.pattern === undefined ? [() => false] : [eventMatch('content.body', rule.pattern)];
+  if (kind === 'room') return [({ event }) => event['room_id'] === rule.ruleId];
+  if (kind === 'sender') return [({ event }) => event['sender'] === rule.ruleId];
+  return rule.conditions.map(compileCondition);
+}

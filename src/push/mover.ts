@@ -1,0 +1,147 @@
+import type { RoomReadDeps } from '../rooms/read-state.ts';
+import { currentPosition, inTransaction, type Db, type Tx } from '../storage/database.ts';
+import {
+  deleteNotificationsOf,
+  insertNotifications,
+  markNotificationsRead,
+} from '../storage/notifications.ts';
+import {
+  findPushProgress,
+  listEventsToPush,
+  listReadMarks,
+  lockPushProgress,
+  setPushProgress,
+} from '../storage/push-progress.ts';
+import { markPushersDue } from '../storage/pushers.ts';
+import type { StreamHub } from '../storage/stream-hub.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import { applyPushRules } from './apply-rules.ts';
+
+export interface PushMoverDeps extends RoomReadDeps {
+  readonly hub: Pick<StreamHub, 'subscribe'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called when there is something to send to gateways. */
+  readonly onPushersDue: () => void;
+}
+
+const MOST_EVENTS_AT_ONCE = 50;
+const RETRY_MS = 1_000;
+
+/**
+ * Follows the stream and applies push rules to what enters rooms, and receipts to what that has led to.
+ *
+ * ```
+ *             the hub, a reader that needs the counts, the timer after a failure
+ *   resting ──────────────────────────────────────────────────────────────────► moving: batch by batch, in one
+ *      ▲                                                                          │      transaction each
+ *      └──────────────────────────── at the end of the stream ◄───────────────────┘
+ * ```
+ *
+ * How far it has come is a row. Any number of processes may move it: whoever holds the row's lock does, the others
+ * wait and find the work done.
+ */
+export class PushMover implements AsyncDisposable {
+  readonly #deps: PushMoverDeps;
+  readonly #db: Db;
+  /** Rules are applied up to here at least, by whichever process. */
+  #appliedUpTo = 0;
+  #moving: Promise<void> | undefined;
+  #waking: Promise<void> | undefined;
+  #wakeAgain = false;
+  #timer: Timer | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(deps: PushMoverDeps) {
+    this.#deps = deps;
+    this.#db = deps.db;
+  }
+
+  /** Catches up with what happened meanwhile, and follows from then on. Does not wait for that. */
+  start(): void {
+    this.#unsubscribe = this.#deps.hub.subscribe((change) => {
+      if (change.roomNids.length > 0 || (change.ephemeralRoomNids?.length ?? 0) > 0) this.#wake();
+    });
+    this.#wake();
+  }
+
+  /** Resolves when everything up to a position counts; rejects when the database is away. */
+  async catchUp(upTo: number): Promise<void> {
+    while (this.#appliedUpTo < upTo && !this.#isStopped) {
+      this.#moving ??= this.#move().finally(() => {
+        this.#moving = undefined;
+      });
+      await this.#moving;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true;
+    this.#unsubscribe?.();
+    this.#timer?.cancel();
+    await Promise.allSettled([this.#waking, this.#moving]);
+  }
+
+  #wake(): void {
+    if (this.#isStopped) return;
+    this.#wakeAgain = true;
+    this.#waking ??= this.#catchUpQuietly().finally(() => {
+      this.#waking = undefined;
+      if (this.#wakeAgain) this.#wake();
+    });
+  }
+
+  async #catchUpQuietly(): Promise<void> {
+    while (this.#wakeAgain && !this.#isStopped) {
+      this.#wakeAgain = false;
+      try {
+        await this.catchUp(await currentPosition(this.#db));
+      } catch (error) {
+        // The top of a long-running loop: the database is away, and what is left undone will be done late.
+        const { log, clock } = this.#deps;
+        log.warn({ err: error }, 'push rules cannot be applied, trying again');
+        this.#timer?.cancel();
+        this.#timer = clock.schedule(clock.nowMs() + RETRY_MS, () => this.#wake());
+      }
+    }
+  }
+
+  /** Moves to what is now the end of the stream. */
+  async #move(): Promise<void> {
+    const newest = await currentPosition(this.#db);
+    while (!this.#isStopped) {
+      const { position, hasWork } = await findPushProgress(this.#db, newest);
+      if (!hasWork || position >= newest) {
+        this.#appliedUpTo = Math.max(this.#appliedUpTo, position, newest);
+        return;
+      }
+      const { reached, pushersDue } = await inTransaction(this.#db, (tx) => this.#applyBatch(tx, newest));
+      this.#appliedUpTo = Math.max(this.#appliedUpTo, reached);
+      if (pushersDue) this.#deps.onPushersDue();
+    }
+  }
+
+  async #applyBatch(
+    tx: Tx,
+    newest: number,
+  ): Promise<{ readonly reached: number; readonly pushersDue: boolean }> {
+    const nowTs = this.#deps.clock.nowMs();
+    const from = await lockPushProgress(tx);
+    if (from >= newest) return { reached: from, pushersDue: false };
+    const events = await listEventsToPush(tx, from, newest, MOST_EVENTS_AT_ONCE);
+    const isWhole = events.length < MOST_EVENTS_AT_ONCE;
+    const reached = isWhole ? newest : (events.at(-1)?.position ?? newest);
+    const { notifications, readMarks, withdrawn } = await applyPushRules(this.#deps, events, nowTs);
+    await insertNotifications(tx, notifications);
+    const receipts = await listReadMarks(tx, from, reached);
+    const changedFor = [
+      ...notifications.map((notification) => notification.userNid),
+      ...(await markNotificationsRead(tx, [...readMarks, ...receipts])),
+      ...(await deleteNotificationsOf(tx, withdrawn)),
+    ];
+    await setPushProgress(tx, reached);
+    return { reached, pushersDue: await markPushersDue(tx, [...new Set(changedFor)], nowTs) };
+  }
+}
