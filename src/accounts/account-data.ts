@@ -1,5 +1,6 @@
 import { forbidden, invalidParam, notFound, serverControlled } from '../matrix/errors.ts';
 import type { RoomId, UserId } from '../matrix/identifiers.ts';
+import { pushRulesContent } from '../matrix/push-rules/push-rule.ts';
 import {
   deleteAccountData,
   findAccountData,
@@ -7,6 +8,7 @@ import {
   type AccountDataKey,
 } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
+import { findPushRuleset } from '../storage/push-rules.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
@@ -32,8 +34,9 @@ export interface AccountDataName {
   readonly type: string;
 }
 
+const PUSH_RULES = 'm.push_rules';
 /** What the server writes itself, by way of other endpoints. */
-const SERVER_TYPES: readonly string[] = ['m.fully_read', 'm.push_rules'];
+const SERVER_TYPES: readonly string[] = ['m.fully_read', PUSH_RULES];
 const MAX_TYPE_BYTES = 255;
 
 /**
@@ -46,6 +49,9 @@ export async function getAccountData(
   name: AccountDataName,
 ): Promise<JsonObject> {
   requireOwn(owner, name);
+  // Everybody has push rules, also who never changed any: none of them are stored then.
+  if (name.type === PUSH_RULES && name.roomId === undefined)
+    return pushRulesContent(await findPushRuleset(deps.db, owner));
   const key = await findKey(deps, owner, name);
   const content = key === undefined ? undefined : await findContent(deps.db, key);
   if (content === undefined) throw notFound(`There is no account data of type ${JSON.stringify(name.type)}.`);

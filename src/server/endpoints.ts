@@ -13,11 +13,15 @@ import { keyBackupEndpoints } from '../client-api/key-backup.ts';
 import { keysEndpoints } from '../client-api/keys.ts';
 import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
+import { notificationEndpoints } from '../client-api/notifications.ts';
 import { openIdEndpoints } from '../client-api/openid.ts';
 import { presenceEndpoints } from '../client-api/presence.ts';
 import { profilesEndpoints } from '../client-api/profiles.ts';
+import { pushRuleEndpoints } from '../client-api/push-rules.ts';
+import { pusherEndpoints } from '../client-api/pushers.ts';
 import { receiptsEndpoints } from '../client-api/receipts.ts';
 import { registrationEndpoints } from '../client-api/registration.ts';
+import { relationsEndpoints } from '../client-api/relations.ts';
 import { reportingEndpoints } from '../client-api/reporting.ts';
 import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
 import { roomMembersEndpoints } from '../client-api/room-members.ts';
@@ -51,11 +55,15 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...keysEndpoints,
   ...loginEndpoints,
   ...logoutEndpoints,
+  ...notificationEndpoints,
   ...openIdEndpoints,
   ...presenceEndpoints,
   ...profilesEndpoints,
+  ...pushRuleEndpoints,
+  ...pusherEndpoints,
   ...receiptsEndpoints,
   ...registrationEndpoints,
+  ...relationsEndpoints,
   ...reportingEndpoints,
   ...roomAliasesEndpoints,
   ...roomMembersEndpoints,

@@ -2,9 +2,11 @@ import { createAuthenticator } from '../accounts/authenticate.ts';
 import { sweepExpired } from '../accounts/expiry.ts';
 import type { Config } from '../config/config.ts';
 import { createHttpApp } from '../http/app.ts';
+import { sweepNotifications } from '../push/forget-push.ts';
 import { deleteOldTransactions } from '../storage/client-transactions.ts';
 import { openDatabase, type Database } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
+import { deleteOldClaims } from '../storage/one-time-keys.ts';
 import { migrate, MIGRATIONS_DIRECTORY } from '../storage/migrations.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
@@ -33,6 +35,7 @@ export interface RunningServer {
 const POOL_SIZE = 10;
 const SWEEP_EVERY_MS = 3_600_000;
 const TRANSACTIONS_KEPT_MS = 7 * 24 * 3_600_000;
+const CLAIMS_KEPT_MS = 7 * 24 * 3_600_000;
 
 /** Starts the server: database, migrations, key, services, sockets. What was started is stopped again if a step fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -93,7 +96,9 @@ function sweepRegularly(services: Services): () => void {
   const sweep = (): void => {
     Promise.all([
       sweepExpired({ db, clock }),
+      sweepNotifications({ db, clock }),
       deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS),
+      deleteOldClaims(db, clock.nowMs() - CLAIMS_KEPT_MS),
     ]).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));
     timer = clock.schedule(clock.nowMs() + SWEEP_EVERY_MS, sweep);
   };

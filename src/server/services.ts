@@ -9,6 +9,9 @@ import { Typing } from '../ephemeral/typing.ts';
 import { forgetEncryption } from '../devices/forget-encryption.ts';
 import { createFiringLimiter } from '../futures/firing-limiter.ts';
 import { FutureScheduler } from '../futures/scheduler.ts';
+import { forgetPush } from '../push/forget-push.ts';
+import { PushMover } from '../push/mover.ts';
+import { PushSender } from '../push/sender.ts';
 import { SyncFeed } from '../sync/sync-feed.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
@@ -62,6 +65,9 @@ export interface Services
   readonly ignoredUsers: IgnoredUsers;
   readonly typing: Typing;
   readonly presenceBoard: PresenceBoard;
+  readonly pushMover: PushMover;
+  readonly pushSender: PushSender;
+  readonly catchUpPush: (upTo: number) => Promise<void>;
   readonly futureScheduler: FutureScheduler;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
@@ -126,9 +132,15 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     }),
   });
   const { trie, stateKeys } = pipeline;
+  const { allowPrivateIps } = config;
+  const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
+  const onPushersDue = (): void => pushSender.wake();
+  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
   await hub.start();
   await bus.start();
   futureScheduler.start();
+  pushMover.start();
+  pushSender.start();
   typing.start();
   presenceBoard.start();
   const ignoredUsers = new IgnoredUsers({ db, hub });
@@ -153,6 +165,9 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     ignoredUsers,
     typing,
     presenceBoard,
+    pushMover,
+    pushSender,
+    catchUpPush: (upTo) => pushMover.catchUp(upTo),
     futureScheduler,
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
@@ -163,6 +178,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       deleteProfileOnDeactivation,
       deleteAccountDataOnDeactivation,
       (tx, userNid) => deletePresence(tx, userNid),
+      (tx, userNid) => forgetPush(tx, userNid),
     ],
     deviceListChanged: (userNid) => announceDevices(db, hub, log, userNid),
     toDeviceArrived: wake,
@@ -170,6 +186,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       syncFeed[Symbol.dispose]();
       await futureScheduler[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
+      await pushMover[Symbol.asyncDispose]();
+      await pushSender[Symbol.asyncDispose]();
       await typing[Symbol.asyncDispose]();
       await presenceBoard[Symbol.asyncDispose]();
       ignoredUsers[Symbol.dispose]();
@@ -181,10 +199,13 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
 
 function announce(hub: StreamHub, change: CommittedChange): void {
   if (change.position === undefined) return;
+  const userNids = change.memberships.filter((member) => member.isLocal).map((member) => member.userNid);
   hub.announce({
     position: change.position,
     roomNids: [change.roomNid],
-    userNids: change.memberships.filter((member) => member.isLocal).map((member) => member.userNid),
+    userNids,
+    // Who comes into a room brings their presence along.
+    ephemeralRoomNids: userNids.length === 0 ? [] : [change.roomNid],
   });
 }
 

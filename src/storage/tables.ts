@@ -23,6 +23,7 @@ import type { PusherTables } from './pushers.ts';
 import type { ReceiptTables } from './receipts.ts';
 import type { RegistrationNonceTables } from './registration-nonces.ts';
 import type { RegistrationTokenTables } from './registration-tokens.ts';
+import type { RelationTables } from './relation-writes.ts';
 import type { ReportTables } from './reports.ts';
 import type { RoomTables } from './rooms.ts';
 import type { SessionTables } from './sessions.ts';
@@ -65,6 +66,7 @@ export interface Tables
     ReceiptTables,
     RegistrationNonceTables,
     RegistrationTokenTables,
+    RelationTables,
     ReportTables,
     RoomTables,
     SessionTables,

@@ -1,15 +1,19 @@
 import { admitsEvent, admitsRoomEvent } from '../matrix/filters.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
+import { pushRulesContent } from '../matrix/push-rules/push-rule.ts';
 import { listAccountData, type AccountDatum } from '../storage/account-data.ts';
+import { findPushRuleset } from '../storage/push-rules.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+
+const PUSH_RULES = 'm.push_rules';
 
 /**
  * What the user's clients keep here for each other, of no room and of those that the user is in; tags and the fully-read
  * marker are part of it. https://spec.matrix.org/v1.19/client-server-api/#client-config
  */
 export const accountData: SyncProvider = {
-  initial: async (scope) => render(scope, await readUpTo(scope, undefined)),
+  initial: async (scope) => render(scope, await readWhole(scope)),
   since: async (scope, since) => {
     const { syncFeed } = scope.deps;
     const news = syncFeed.mayConcern(scope.viewer.userNid, since) ? await readUpTo(scope, since) : [];
@@ -29,6 +33,17 @@ export const accountData: SyncProvider = {
 
 function readUpTo(scope: SyncScope, after: number | undefined): Promise<AccountDatum[]> {
   return listAccountData(scope.deps.db, scope.viewer.userNid, after, scope.upTo);
+}
+
+async function readWhole(scope: SyncScope): Promise<AccountDatum[]> {
+  const stored = await readUpTo(scope, undefined);
+  return [...stored.filter((datum) => datum.type !== PUSH_RULES), await readPushRules(scope)];
+}
+
+/** Everybody has push rules, also who never changed any: none of them are stored then. */
+async function readPushRules({ deps, viewer }: SyncScope): Promise<AccountDatum> {
+  const content = pushRulesContent(await findPushRuleset(deps.db, viewer));
+  return { roomNid: undefined, type: PUSH_RULES, content: JSON.stringify(content) };
 }
 
 function render(scope: SyncScope, data: readonly AccountDatum[]): SyncPart {

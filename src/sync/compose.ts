@@ -10,6 +10,7 @@ import { oneTimeKeys } from './one-time-keys.ts';
 import { presence } from './presence.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { toDeviceMessages } from './to-device.ts';
+import { addUnreadCounts } from './unread-counts.ts';
 
 /** All that /sync is made of. */
 const PROVIDERS: readonly SyncProvider[] = [
@@ -33,10 +34,12 @@ export interface SyncAnswer {
 
 /** Reads all providers and puts together what they say. */
 export async function composeAnswer(scope: SyncScope, since: number | undefined): Promise<SyncAnswer> {
-  const parts: SyncPart[] = [];
-  for (const provider of PROVIDERS) {
-    parts.push(since === undefined ? await provider.initial(scope) : await provider.since(scope, since));
-  }
+  const parts: SyncPart[] = await Promise.all(
+    PROVIDERS.map((provider) =>
+      since === undefined ? provider.initial(scope) : provider.since(scope, since),
+    ),
+  );
+  parts.push(await addUnreadCounts(scope, since, parts));
   const rooms = mergeRooms(scope, parts);
   const body = {
     ...Object.assign({}, ...parts.map((part) => part.body)),

@@ -10,6 +10,8 @@ import type { SyncFeed } from './sync-feed.ts';
 /** What reading for /sync uses. */
 export interface SyncReadDeps extends TimelineReadDeps {
   readonly syncFeed: SyncFeed;
+  /** Resolves when push rules and receipts up to a position count. */
+  readonly catchUpPush: (upTo: number) => Promise<void>;
 }
 
 /** Who syncs: one device of a user. */

@@ -89,7 +89,15 @@ export async function createSyncWorld(
   });
   const { trie, stateKeys } = test.pipeline;
   const ignoredUsers = new IgnoredUsers({ db, hub });
-  const deps: SyncReadDeps = { db, trie, stateKeys, clock, syncFeed, ignoredUsers };
+  const deps: SyncReadDeps = {
+    db,
+    trie,
+    stateKeys,
+    clock,
+    syncFeed,
+    ignoredUsers,
+    catchUpPush: () => Promise.resolve(),
+  };
   const viewer = async (userId: UserId): Promise<SyncViewer> => {
     const userNid = (await internUsers(db, [userId])).get(userId);
     const deviceId = parseDeviceId('DEVICE');
