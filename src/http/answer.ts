@@ -1,10 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../util/clock.ts';
 import { addressBlock } from './client-address.ts';
 import { admit, findAccessToken, type Authenticate } from './authenticate.ts';
 import type { CallContext } from './call-context.ts';
-import type { Endpoint, RateLimitClass, Reply, Requester } from './endpoint.ts';
+import type { Endpoint, RateLimitClass, Reply, Requester, StreamReply } from './endpoint.ts';
 import type { LiveCalls } from './live-calls.ts';
 import type { RateLimiter } from './rate-limit.ts';
+import { RawBody } from './raw-body.ts';
 import { readJson, type BodyLimits } from './read-json.ts';
 import type { Answer } from './route-table.ts';
 
@@ -29,12 +31,23 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
     const requester = await admit(row.auth, findAccessToken(req, query), origin, parts.authenticate);
     if (requester !== undefined) state.userId = requester.userId;
     parts.rateLimiter.consume(limitedByMount(row.rateLimit), limitKey(requester, state.ip));
-    const body = row.readsBody ? await readJson(req, parts.limits, parts.clock) : undefined;
+    const body = await bodyOf(row, req, parts);
     // The token has done its work; no handler gets to see it. Where nobody authenticates the name is free for others.
     if (row.auth !== 'none') query.delete('access_token');
     const call = { params, query, body, requester, ip: state.ip, userAgent, signal };
-    writeReply(context, await row.run(parts.deps, call));
+    const reply = await row.run(parts.deps, call);
+    if ('stream' in reply) writeStream(context, reply);
+    else writeReply(context, reply);
   };
+}
+
+async function bodyOf(
+  row: Pick<Endpoint<never>, 'readsBody' | 'takesBytes'>,
+  request: IncomingMessage,
+  { limits, clock }: Pick<AnswerParts<never>, 'limits' | 'clock'>,
+): Promise<unknown> {
+  if (row.takesBytes) return new RawBody(request, limits);
+  return row.readsBody ? readJson(request, limits, clock) : undefined;
 }
 
 /** Users are counted by themselves wherever they are; an address only counts for those who have no account. */
@@ -53,4 +66,10 @@ export function writeReply(context: CallContext, reply: Reply): void {
   context.set('Content-Type', 'application/json');
   context.set({ ...reply.headers });
   context.body = JSON.stringify(reply.body);
+}
+
+function writeStream(context: CallContext, reply: StreamReply): void {
+  context.status = reply.status ?? 200;
+  context.set({ ...reply.headers });
+  context.body = reply.stream;
 }

@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import type { JsonValue } from '../util/json.ts';
-import { parseBody, parseQuery } from './parse-input.ts';
+import { isRaw, parseBody, parseQuery } from './parse-input.ts';
 import { pathParamsParser, type PathParams } from './path-params.ts';
 
 /**
@@ -62,6 +63,16 @@ export interface Reply {
   readonly body: JsonValue;
 }
 
+/** What a handler answers that is no JSON. */
+export interface StreamReply {
+  readonly status?: number;
+  /** Content-Type is among them; Content-Length as well if it is known. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Read once the headers are written, and destroyed when the client goes away. */
+  readonly stream: Readable;
+  readonly body?: undefined;
+}
+
 /** An endpoint as its module writes it down. `Deps` is what `handle` uses and no more. */
 export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, Body, Query> {
   /** The operationId of the specification, or a name of the same kind for what it lacks. */
@@ -73,7 +84,7 @@ export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, B
   readonly alsoAt?: readonly string[];
   readonly auth: Auth;
   readonly rateLimit: RateLimitClass;
-  /** Parser of the JSON body. Absent: no body is read. */
+  /** Parser of the JSON body, or `rawBody` for bytes. Absent: no body is read. */
   readonly body?: z.ZodType<Body>;
   /** Most requests must carry a JSON object; true lets an absent or empty body count as `{}`. */
   readonly bodyOptional?: boolean;
@@ -81,14 +92,17 @@ export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, B
   readonly query?: z.ZodType<Query>;
   /** Keys of the query that may be repeated: the parser gets a list of texts for each of them that is there. */
   readonly repeatable?: readonly string[];
-  readonly handle: (deps: Deps, call: Call<Path, Auth, Body, Query>) => Promise<Reply> | Reply;
+  readonly handle: (
+    deps: Deps,
+    call: Call<Path, Auth, Body, Query>,
+  ) => Promise<Reply | StreamReply> | Reply | StreamReply;
 }
 
 /** A request before an endpoint parsed it: made by the HTTP floor. */
 export interface RawCall {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** undefined when the request had no body. */
+  /** undefined when the request had no body; a RawBody for rows that read bytes. */
   readonly body: unknown;
   readonly requester: Requester | undefined;
   readonly ip: string;
@@ -106,8 +120,10 @@ export interface Endpoint<Deps> {
   readonly rateLimit: RateLimitClass;
   /** False: the row has no body parser, and the body is not even read. */
   readonly readsBody: boolean;
+  /** True: the body is handed over unread, as a RawBody. */
+  readonly takesBytes: boolean;
   /** Parses parameters, query and body (in that order), then handles. Throws a MatrixError for what does not parse. */
-  readonly run: (deps: Deps, call: RawCall) => Promise<Reply>;
+  readonly run: (deps: Deps, call: RawCall) => Promise<Reply | StreamReply>;
 }
 
 /**
@@ -142,6 +158,7 @@ export function endpoint<
     auth: row.auth,
     rateLimit: row.rateLimit,
     readsBody: row.body !== undefined,
+    takesBytes: row.body !== undefined && isRaw(row.body),
     run: async (deps, raw) =>
       row.handle(deps, {
         params: parseParams(raw.params),

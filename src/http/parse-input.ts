@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badJson, invalidParam, missingParam, notJson, type MatrixError } from '../matrix/errors.ts';
+import { rawBody } from './raw-body.ts';
 import { isJsonArray, isJsonObject, type JsonObject } from '../util/json.ts';
 
 /**
@@ -27,7 +28,7 @@ type Refuse = (message: string) => MatrixError;
  */
 export function parseBody<Body>(schema: z.ZodType<Body> | undefined, body: unknown, optional: boolean): Body {
   if (schema === undefined) return nothing(schema);
-  if (isLate(schema)) return schema.parse(body);
+  if (isLate(schema) || isRaw(schema)) return schema.parse(body);
   const present = body === undefined && optional ? {} : body;
   if (present === undefined) throw notJson('The request needs a JSON object as its body');
   if (!isJsonObject(present)) throw badJson('The body must be a JSON object');
@@ -58,6 +59,11 @@ function nothing<T>(schema: z.ZodType<T> | undefined): T {
 
 function isLate(schema: z.ZodType): boolean {
   return schema === lateBody;
+}
+
+/** True for the body of rows that read bytes. */
+export function isRaw(schema: z.ZodType): boolean {
+  return schema === rawBody;
 }
 
 function standsFor<T>(schema: z.ZodType<T> | undefined, absent: unknown): absent is T {
