@@ -3,11 +3,11 @@ import type { RoomId } from '../matrix/identifiers.ts';
 import type { JsonObject } from '../util/json.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
-import { renderState, stateSection } from './room-state.ts';
+import { listStateUpdates, renderRoom } from './room-state.ts';
 import { changesSummary, listHeroes, renderSummary, summarise } from './room-summary.ts';
 import type { Standing } from './standings.ts';
 import { findStateChange } from './state-change.ts';
-import { readTimeline, renderTimeline } from './timeline.ts';
+import { readTimeline } from './timeline.ts';
 
 /**
  * Timeline, state and summary of the rooms that the user is in.
@@ -69,13 +69,12 @@ async function readRoom(
   });
   const summary = changesSummary(change) ? await summarise(deps, room.roomNid, change.endRoot) : undefined;
   const heroes = summary === undefined ? [] : listHeroes(summary, viewer.userId);
-  const state = await renderState(scope, room, change, { timeline, heroes });
+  const state = await listStateUpdates(scope, room, change, { timeline, heroes });
   const hasNews =
     timeline.events.length > 0 || timeline.isLimited || state.length > 0 || summary !== undefined;
   if (!hasNews && !change.isWhole) return undefined;
   return {
-    ...stateSection(scope, state),
-    timeline: await renderTimeline(scope, timeline),
+    ...(await renderRoom(scope, timeline, state)),
     ...(summary === undefined ? {} : { summary: renderSummary(summary, heroes) }),
   };
 }

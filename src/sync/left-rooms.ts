@@ -7,11 +7,10 @@ import { listReplacedChain } from '../storage/state-events.ts';
 import type { JsonObject } from '../util/json.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
-import { renderFiltered } from './render.ts';
-import { renderState, stateSection } from './room-state.ts';
+import { listStateUpdates, renderRoom } from './room-state.ts';
 import { hasLeft, isNewIn, type Standing } from './standings.ts';
 import { findStateChange } from './state-change.ts';
-import { readTimeline, renderTimeline, type Timeline } from './timeline.ts';
+import { readTimeline, type Timeline } from './timeline.ts';
 
 /**
  * The rooms that the user left or was removed from: when that happened, and all of them to a client that knows nothing
@@ -56,8 +55,13 @@ async function readRoom(scope: SyncScope, room: Standing, since: number | undefi
   });
   const withOwn =
     isLater && scope.stateAfter !== undefined ? withUpdate(change.updates, own) : change.updates;
-  const state = await renderState(scope, room, { ...change, updates: withOwn }, { timeline, heroes: [] });
-  return { ...stateSection(scope, state), timeline: await renderTimeline(scope, timeline) };
+  const state = await listStateUpdates(
+    scope,
+    room,
+    { ...change, updates: withOwn },
+    { timeline, heroes: [] },
+  );
+  return renderRoom(scope, timeline, state);
 }
 
 /** The room as somebody sees it who was only invited, or banned from afar. */
@@ -66,10 +70,7 @@ async function readMembershipOnly(scope: SyncScope, room: Standing): Promise<Jso
   const events = own === undefined ? [] : listAdmitted(scope, room, own);
   const timeline = { events, isLimited: false, start: room.position - 1 };
   const state = own === undefined || scope.stateAfter === undefined ? [] : [own];
-  return {
-    ...stateSection(scope, await renderFiltered(scope.deps, scope.viewer, scope.filter, state)),
-    timeline: await renderTimeline(scope, timeline),
-  };
+  return renderRoom(scope, timeline, state);
 }
 
 /** Where the last time in the room ended; undefined for who never was in it. */

@@ -1,7 +1,8 @@
 import { admitsRoom, admitsRoomEvent } from '../matrix/filters.ts';
 import type { UserId } from '../matrix/identifiers.ts';
 import { readableEvent } from '../rooms/client-events.ts';
-import { listEventsByNid } from '../storage/events.ts';
+import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
+import { formatStreamToken } from '../storage/stream-token.ts';
 import type { JsonObject } from '../util/json.ts';
 import { listShownUsers, loadLazily } from './lazy-members.ts';
 import type { SyncScope } from './provider.ts';
@@ -10,15 +11,15 @@ import type { Standing } from './standings.ts';
 import type { StateChange } from './state-change.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The events that tell a client of a change of state, filtered and rendered; `heroes` are needed by what else it is sent. */
-export async function renderState(
+/** The events that tell a client of a change of state, filtered; `heroes` are needed by what else it is sent. */
+export async function listStateUpdates(
   scope: SyncScope,
   room: Pick<Standing, 'roomId'>,
   change: StateChange,
   shown: { readonly timeline: Timeline; readonly heroes: readonly UserId[] },
-): Promise<JsonObject[]> {
-  const { viewer, filter, deps } = scope;
-  const stateFilter = filter.room.state;
+): Promise<StoredEvent[]> {
+  const { viewer, deps } = scope;
+  const stateFilter = scope.filter.room.state;
   if (!admitsRoom(stateFilter, room.roomId) || stateFilter.types?.length === 0) return [];
   const needed = [
     ...shown.heroes,
@@ -26,13 +27,26 @@ export async function renderState(
     ...(change.isWhole ? [viewer.userId] : []),
   ];
   const updates = stateFilter.lazyLoadMembers ? await loadLazily(scope, change, needed) : change.updates;
-  const events = (await listEventsByNid(deps.db, [...updates.values()]))
+  return (await listEventsByNid(deps.db, [...updates.values()]))
     .filter((stored) => admitsRoomEvent(stateFilter, room.roomId, readableEvent(stored).event))
     .toSorted((a, b) => a.eventNid - b.eventNid);
-  return renderFiltered(deps, viewer, filter, events);
 }
 
-/** State under the key at which the client expects it. */
-export function stateSection(scope: SyncScope, events: readonly JsonObject[]): JsonObject {
-  return { [scope.stateAfter ?? 'state']: { events } };
+/** Timeline and state as they are sent, the state under the key at which the client expects it. */
+export async function renderRoom(
+  scope: SyncScope,
+  timeline: Timeline,
+  state: readonly StoredEvent[],
+): Promise<JsonObject> {
+  // In one go, because that takes as many queries as either of them.
+  const events = [...timeline.events, ...state];
+  const rendered = await renderFiltered(scope.deps, scope.viewer, scope.filter, events);
+  return {
+    [scope.stateAfter ?? 'state']: { events: rendered.slice(timeline.events.length) },
+    timeline: {
+      events: rendered.slice(0, timeline.events.length),
+      limited: timeline.isLimited,
+      prev_batch: formatStreamToken(timeline.start),
+    },
+  };
 }

@@ -78,7 +78,7 @@ async function readOnce(reading: Reading, waiter: Waiter): Promise<SyncAnswer> {
   waiter.watch(joined);
   if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
   const { since } = reading;
-  const { messages, upTo } = await readMailbox(deps.db, viewer, since, newest);
+  const { messages, upTo } = await readMailbox(deps, viewer, since, newest);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
   return composeAnswer({ ...reading, messages, upTo, standings }, since);
 }

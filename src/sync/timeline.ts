@@ -1,10 +1,7 @@
 import { limitOf } from '../matrix/filters.ts';
 import { BEGINNING, collectEvents } from '../rooms/read-timeline.ts';
 import type { StoredEvent } from '../storage/events.ts';
-import { formatStreamToken } from '../storage/stream-token.ts';
-import type { JsonObject } from '../util/json.ts';
 import type { SyncScope } from './provider.ts';
-import { renderFiltered } from './render.ts';
 import type { Standing } from './standings.ts';
 
 const LIMIT_BY_DEFAULT = 10;
@@ -52,13 +49,4 @@ export async function readTimeline(
 /** The point right before the oldest event; where there is none, everything lies before the end. */
 function startOf(oldest: StoredEvent | undefined, upTo: number): number {
   return oldest?.position === undefined ? upTo : oldest.position - 1;
-}
-
-/** A timeline as it is sent. */
-export async function renderTimeline(scope: SyncScope, timeline: Timeline): Promise<JsonObject> {
-  return {
-    events: await renderFiltered(scope.deps, scope.viewer, scope.filter, timeline.events),
-    limited: timeline.isLimited,
-    prev_batch: formatStreamToken(timeline.start),
-  };
 }

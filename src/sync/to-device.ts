@@ -1,7 +1,6 @@
-import type { Db } from '../storage/database.ts';
 import { listToDevice, type Mailbox, type WaitingMessage } from '../storage/to-device.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
-import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+import type { SyncPart, SyncProvider, SyncReadDeps, SyncScope } from './provider.ts';
 
 const MOST_MESSAGES = 100;
 
@@ -23,12 +22,13 @@ export interface MailboxPage {
 
 /** Reads the mailbox up to a position, or less far if there is more in it than one answer holds. */
 export async function readMailbox(
-  db: Db,
+  deps: Pick<SyncReadDeps, 'db' | 'syncFeed'>,
   mailbox: Mailbox,
   since: number | undefined,
   upTo: number,
 ): Promise<MailboxPage> {
-  const messages = await listToDevice(db, mailbox, since ?? 0, upTo, MOST_MESSAGES);
+  if (since !== undefined && !deps.syncFeed.mayConcern(mailbox.userNid, since)) return { messages: [], upTo };
+  const messages = await listToDevice(deps.db, mailbox, since ?? 0, upTo, MOST_MESSAGES);
   const last = messages.at(-1);
   return { messages, upTo: last === undefined || messages.length < MOST_MESSAGES ? upTo : last.position };
 }
