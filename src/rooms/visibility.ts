@@ -24,22 +24,32 @@ export async function filterVisible(
 ): Promise<StoredEvent[]> {
   const placed = events.filter((event) => event.status === 'accepted' && event.position !== undefined);
   if (placed.length === 0) return [];
-  const lastJoins = await findLastJoins(deps, placed, viewer.userNid);
+  const { lastJoins, joins } = await findLastJoins(deps, placed, viewer.userNid);
   const ownSlot = memberSlot(viewer.userId);
   const states = await findInStates(
     deps,
     placed.flatMap((event) => [event.stateBefore, event.stateAfter].filter((root) => root !== undefined)),
     [VISIBILITY_SLOT, ownSlot],
   );
+  // Whoever was in the room sees the event whatever else the state says: mostly that is known without loading anything.
+  const wasIn = (root: StateRoot | undefined): boolean => {
+    const own = root === undefined ? undefined : states.get(root)?.get(ownSlot);
+    return own !== undefined && joins.has(own);
+  };
+  const isCertain = (event: StoredEvent): boolean => wasIn(event.stateBefore) || wasIn(event.stateAfter);
   const contents = await loadContents(
     deps,
-    [...states.values()].flatMap((held) => [...held.values()]),
+    placed
+      .filter((event) => !isCertain(event))
+      .flatMap((event) => [event.stateBefore, event.stateAfter])
+      .flatMap((root) => (root === undefined ? [] : [...(states.get(root)?.values() ?? [])])),
   );
   const contentIn = (root: StateRoot, slot: typeof ownSlot): JsonObject | undefined => {
     const nid = states.get(root)?.get(slot);
     return nid === undefined ? undefined : contents.get(nid);
   };
   return placed.filter((event) => {
+    if (isCertain(event)) return true;
     const joinedLater = isBefore(event.position, lastJoins.get(event.roomNid));
     // Only history visibility and own membership events change what is looked at here; those may be seen by who could
     // before or can after. For all others both states say the same.
@@ -65,19 +75,26 @@ async function loadContents(deps: RoomReadDeps, nids: readonly number[]): Promis
   return new Map(stored.map((event) => [event.eventNid, readableEvent(event).event.content]));
 }
 
-/** By room, the position up to which the viewer counts as having joined later: Infinity while they are in the room. */
+interface LastJoins {
+  /** By room, the position up to which the viewer counts as having joined later: Infinity while they are in the room. */
+  readonly lastJoins: ReadonlyMap<number, number>;
+  /** The member events by which the viewer is in rooms now. */
+  readonly joins: ReadonlySet<number>;
+}
+
 async function findLastJoins(
   deps: RoomReadDeps,
   events: readonly StoredEvent[],
   userNid: number,
-): Promise<Map<number, number>> {
+): Promise<LastJoins> {
   const rooms = [...new Set(events.map((event) => event.roomNid))];
   const lastJoins = new Map<number, number>();
+  const joins = new Set<number>();
   for (const { roomNid, membership, eventNid } of await listMembershipsIn(deps.db, rooms, userNid)) {
-    if (membership === 'join') lastJoins.set(roomNid, Infinity);
-    else lastJoins.set(roomNid, await findJoinBefore(deps, eventNid));
+    if (membership === 'join') joins.add(eventNid);
+    lastJoins.set(roomNid, membership === 'join' ? Infinity : await findJoinBefore(deps, eventNid));
   }
-  return lastJoins;
+  return { lastJoins, joins };
 }
 
 /** The position of the join that came last before a membership that is none; -Infinity when there was none. */
