@@ -22,7 +22,7 @@ const postReceipt = endpoint({
   method: 'POST',
   path: RECEIPT,
   alsoAt: [oldPath(RECEIPT)],
-  auth: 'guest-ok',
+  auth: 'user',
   rateLimit: 'write',
   body: jsonObject,
   bodyOptional: true,
@@ -35,7 +35,7 @@ const setReadMarker = endpoint({
   method: 'POST',
   path: MARKERS,
   alsoAt: [oldPath(MARKERS)],
-  auth: 'guest-ok',
+  auth: 'user',
   rateLimit: 'write',
   body: z.object({
     'm.fully_read': eventIdField,

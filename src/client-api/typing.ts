@@ -18,7 +18,7 @@ const setTyping = endpoint({
   method: 'PUT',
   path: TYPING,
   alsoAt: [oldPath(TYPING)],
-  auth: 'guest-ok',
+  auth: 'user',
   rateLimit: 'write',
   body: z.object({ typing: z.boolean(), timeout: z.int().min(0).default(TIMEOUT_BY_DEFAULT_MS) }),
   handle: async (deps: TypingEndpointDeps, { params, body, requester }) => {

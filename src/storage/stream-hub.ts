@@ -122,7 +122,7 @@ async function listChanges(db: Db, after: number, upTo: number): Promise<ChangeR
     select distinct room_nid, null::bigint as user_nid, null::bigint as ephemeral_room_nid from events
     where position > ${after} and position <= ${upTo}
     union all
-    select distinct room_nid, user_nid, null::bigint from memberships
+    select distinct room_nid, user_nid, room_nid from memberships
     where is_local and position > ${after} and position <= ${upTo}
     union all
     select distinct null::bigint, user_nid, null::bigint from to_device_messages

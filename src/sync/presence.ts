@@ -28,7 +28,8 @@ export const presence: SyncProvider = {
     const { deps, viewer } = scope;
     const joined = listJoined(scope);
     const isNews =
-      deps.syncFeed.mayConcern(viewer.userNid, since) || deps.syncFeed.mayHaveNews(joined, since);
+      deps.syncFeed.mayConcern(viewer.userNid, since) ||
+      deps.syncFeed.listRoomsWithEphemera(joined, since).length > 0;
     if (!isNews) return {};
     return render(scope, await read(scope, joined, listJoined(scope, true), since));
   },

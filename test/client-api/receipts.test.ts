@@ -14,7 +14,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import { accountDataIn, clientPath, syncAs, type Synced } from './facts-client.ts';
-import { makeRoom, makeSharedRoom, makeTwo, objectAt, refusalOf, say } from './rooms-client.ts';
+import { makeGuest, makeRoom, makeSharedRoom, makeTwo, objectAt, refusalOf, say } from './rooms-client.ts';
 
 describe('receipts', () => {
   let server: TestServer;
@@ -132,6 +132,8 @@ describe('receipts', () => {
     assert.deepEqual(refusalOf(await mark(bob, 'm.read', elsewhere)), [404, 'M_NOT_FOUND']);
     const [carol] = await makeTwo(server);
     assert.deepEqual(refusalOf(await mark(carol, 'm.read', eventId)), [403, 'M_FORBIDDEN']);
+    const guest = await makeGuest(server);
+    assert.deepEqual(refusalOf(await mark(guest, 'm.read', eventId)), [403, 'M_GUEST_ACCESS_FORBIDDEN']);
   });
 
   it('come whole for a room that the client had not', async () => {
