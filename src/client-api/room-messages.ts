@@ -3,7 +3,7 @@ import { resolvePlaceholder } from '../futures/placeholder.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { badJson } from '../matrix/errors.ts';
 import { limitOf, parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters.ts';
-import { renderEvents } from '../rooms/client-events.ts';
+import { renderWithBundles } from '../rooms/bundles.ts';
 import { getVisibleEvent, readContext } from '../rooms/read-context.ts';
 import { readPage, type TimelineReadDeps } from '../rooms/read-timeline.ts';
 import { formatStreamToken } from '../storage/stream-token.ts';
@@ -70,7 +70,7 @@ const getOneRoomEvent = endpoint({
   handle: async (deps: RoomMessagesDeps, { params, requester }) => {
     const eventId = (await resolvePlaceholder(deps.db, params.eventId, requester)) ?? params.eventId;
     const event = await getVisibleEvent(deps, requester, params.roomId, eventId);
-    const [rendered = {}] = await renderEvents(deps, [event], requester, { withRoomId: true });
+    const [rendered = {}] = await renderWithBundles(deps, [event], requester, { withRoomId: true });
     return { body: rendered };
   },
 });

@@ -2,6 +2,7 @@ import { isStateEvent, splitStateSlot, stateSlot, type StateSlot } from '../matr
 import { encodeCanonicalJson, LENIENT_JSON } from '../matrix/canonical-json.ts';
 import { parseUserId, serverNameOf, type ServerName, type UserId } from '../matrix/identifiers.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
+import { relationIn } from '../matrix/relations.ts';
 import type { EventToInsert, MembershipChange, RoomCommit } from '../storage/room-commit.ts';
 import { EVENT_STATUS } from '../storage/events.ts';
 import type { ReplacedSlot } from '../storage/future-commit.ts';
@@ -132,6 +133,7 @@ async function eventRow(
     rejection: change.reason ?? null,
     json: encodeCanonicalJson(event.pdu, LENIENT_JSON),
     inTimeline: change.status === 'accepted',
+    relation: relationIn(event.content),
     currentRoot: change.currentDelta.size === 0 ? undefined : await states.rootOf(change.currentState),
   };
 }

@@ -4,6 +4,7 @@ import { memberSlot } from '../matrix/power-levels.ts';
 import type { RoomEventFilter } from '../matrix/filters.ts';
 import { listEventsById, type StoredEvent } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
+import { renderWithBundles } from './bundles.ts';
 import { readableEvent, renderEvents, type RenderDeps, type Viewer } from './client-events.ts';
 import { findStateEvents, listStateEvents, stateAt } from './read-state.ts';
 import { BEGINNING, collectEvents, type FoundEvents, type TimelineReadDeps } from './read-timeline.ts';
@@ -71,16 +72,16 @@ export async function readContext(
     { roomNid: access.roomNid, after: place, upTo: last },
   );
   const events = [...before.events, event, ...after.events];
-  const render = (list: readonly StoredEvent[]): Promise<JsonObject[]> =>
-    renderEvents(deps, list, viewer, { withRoomId: true });
-  const rendered = await render(events);
+  const rendered = await renderWithBundles(deps, events, viewer, { withRoomId: true });
   return {
     before: rendered.slice(0, before.events.length),
     event: rendered[before.events.length] ?? {},
     after: rendered.slice(before.events.length + 1),
     start: before.end ?? edgeOf(before, place) - 1,
     end: after.end ?? edgeOf(after, place),
-    state: await render(await listContextState(deps, events, filter)),
+    state: await renderEvents(deps, await listContextState(deps, events, filter), viewer, {
+      withRoomId: true,
+    }),
   };
 }
 

@@ -1,19 +1,17 @@
 import { admitsRoomEvent, type RoomEventFilter } from '../matrix/filters.ts';
 import { memberSlot } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
-import { currentPosition } from '../storage/database.ts';
-import { listTimeline, type StoredEvent } from '../storage/events.ts';
-import type { IgnoredUsers } from '../storage/ignored-users.ts';
+import { currentPosition, type Db } from '../storage/database.ts';
+import { listTimeline, type StoredEvent, type TimelineRange } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
+import { renderWithBundles, type BundleDeps } from './bundles.ts';
 import { readableEvent, renderEvents, type RenderDeps, type Viewer } from './client-events.ts';
 import { findStateEvents, stateAt } from './read-state.ts';
 import { lastPositionSeenWith, requireRoomAccess } from './room-access.ts';
 import { filterVisible } from './visibility.ts';
 
 /** What reading timelines uses. */
-export interface TimelineReadDeps extends RenderDeps {
-  readonly ignoredUsers: Pick<IgnoredUsers, 'of'>;
-}
+export type TimelineReadDeps = BundleDeps;
 
 /** A stretch of a room's timeline as a client asks for it; positions are those of tokens. */
 export interface PageRequest {
@@ -59,7 +57,7 @@ export async function readPage(deps: TimelineReadDeps, viewer: Viewer, request: 
   return {
     start,
     end,
-    chunk: await renderEvents(deps, events, viewer, { withRoomId: true }),
+    chunk: await renderWithBundles(deps, events, viewer, { withRoomId: true }),
     state: request.filter.lazyLoadMembers ? await renderSenders(deps, viewer, events) : [],
   };
 }
@@ -80,13 +78,14 @@ export interface FoundEvents {
 
 /**
  * Goes through a range until enough events are found that the viewer may see and the filter admits. Of users whom the
- * viewer ignores, only state is found. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users
+ * viewer ignores, only state is found. `list` may choose from the range. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users
  */
 export async function collectEvents(
   deps: TimelineReadDeps,
   viewer: Viewer,
   request: Pick<PageRequest, 'roomId' | 'filter' | 'backwards' | 'limit'>,
   range: PositionRange,
+  list: (db: Db, range: TimelineRange) => Promise<StoredEvent[]> = listTimeline,
 ): Promise<FoundEvents> {
   const { backwards, limit } = request;
   const events: StoredEvent[] = [];
@@ -94,7 +93,7 @@ export async function collectEvents(
   let lookedAt = 0;
   while (after < upTo) {
     const batchSize = Math.max(limit - events.length + 1, FEWEST_AT_ONCE);
-    const batch = await listTimeline(deps.db, {
+    const batch = await list(deps.db, {
       roomNid: range.roomNid,
       after,
       upTo,

@@ -3,6 +3,7 @@ import { historyVisibilityIn } from '../matrix/history-visibility.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
+import { listMembershipsIn } from '../storage/membership-reading.ts';
 import { findMembership } from '../storage/memberships.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import { listReplacedChain, type ChainLink } from '../storage/state-events.ts';
@@ -66,6 +67,25 @@ export function lastPositionSeenWith(access: RoomAccess): number {
   return access.kind === 'departed' ? (access.departure.position ?? 0) : Number.MAX_SAFE_INTEGER;
 }
 
+/** By room, the last position that a user may read there, for rooms that they were in and are not any more. */
+export async function findLastPositionsSeen(
+  deps: Pick<RoomReadDeps, 'db'>,
+  roomNids: readonly number[],
+  userNid: number,
+): Promise<ReadonlyMap<number, number>> {
+  const last = new Map<number, number>();
+  for (const { roomNid, membership, eventNid } of await listMembershipsIn(
+    deps.db,
+    [...new Set(roomNids)],
+    userNid,
+  )) {
+    if (membership === 'join') continue;
+    const departure = await findDeparture(deps, eventNid);
+    if (departure?.position !== undefined) last.set(roomNid, departure.position);
+  }
+  return last;
+}
+
 /** Whether people who are not in the room may read it now. */
 export async function isWorldReadable(deps: RoomReadDeps, roomNid: number): Promise<boolean> {
   const event = await findStateEvent(deps, currentStateOf(roomNid), 'm.room.history_visibility', '');
@@ -76,7 +96,10 @@ export async function isWorldReadable(deps: RoomReadDeps, roomNid: number): Prom
  * The event that ended the last join of somebody whose membership is now the event `eventNid`, which may have come later:
  * after a leave may be a ban, or another invite. undefined for who never joined.
  */
-async function findDeparture(deps: RoomReadDeps, eventNid: number): Promise<StoredEvent | undefined> {
+async function findDeparture(
+  deps: Pick<RoomReadDeps, 'db'>,
+  eventNid: number,
+): Promise<StoredEvent | undefined> {
   const chain = await listReplacedChain(deps.db, eventNid);
   const departure = chain[chain.findIndex((link) => membershipOf(link) === 'join') - 1];
   return departure === undefined ? undefined : (await listEventsByNid(deps.db, [departure.eventNid]))[0];

@@ -10,6 +10,7 @@ import { clientIntent, findEventFault, type ClientEventInput, type IntentDeps } 
 import type { LocalIntent, Outcome } from './intent.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
+import { findRelationFault } from './relation-rules.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
 import type { RoomEvent } from './snapshot.ts';
 
@@ -40,7 +41,8 @@ export async function sendOnce(
   const before = await findTransactionResponse(deps.db, key);
   if (before !== undefined) return before;
   const event = read();
-  const fault = findEventFault(event);
+  const fault =
+    findEventFault(event) ?? (await findRelationFault(deps, { roomId, senderNid: key.userNid }, event));
   if (fault !== undefined) throw fault;
   const intent = clientIntent(deps, userId, event, { session: { sessionNid, txnId: key.txnId } });
   const outcome = await submitOne(deps, roomId, intent, key);

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { unnested } from './columns.ts';
 import { sendTogether } from './cork.ts';
 import { insertFutures, supersedeFutures } from './future-commit.ts';
+import { DELETE_RELATIONS, INSERT_RELATIONS, type NewRelation } from './relation-writes.ts';
 import type { EventToInsert, RoomCommit } from './room-commit.ts';
 
 /** The allotted position of each event of each room, in order; undefined for what is in no timeline. */
@@ -66,7 +67,14 @@ function listEventWrites(rooms: readonly RoomCommit[], positions: Positions): St
       text: APPLY_REDACTIONS,
       columns: [redactions.map((r) => r.targetNid), redactions.map((r) => r.redactionNid)],
     },
+    { text: INSERT_RELATIONS.text, columns: INSERT_RELATIONS.columnsOf(events.flatMap(relationOf)) },
+    { text: DELETE_RELATIONS, columns: [redactions.map((r) => r.targetNid)] },
   ];
+}
+
+function relationOf(event: PlacedEvent): NewRelation[] {
+  const { relation, position } = event;
+  return relation === undefined || position === null ? [] : [{ ...event, ...relation, position }];
 }
 
 function listStateWrites(rooms: readonly RoomCommit[], positions: Positions): Statement[] {

@@ -1,4 +1,5 @@
 import type { RoomId } from '../matrix/identifiers.ts';
+import type { EventRelation } from '../matrix/relations.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { ClientTransactionKey } from './client-transactions.ts';
 import type { EventTable, MissingPrevEventTable } from './events.ts';
@@ -12,6 +13,8 @@ export interface EventToInsert extends Omit<EventTable, 'position' | 'state_befo
   /** null when the same as before. */
   readonly state_after: StateRoot | null;
   readonly inTimeline: boolean;
+  /** What it relates to: stored when it is in a timeline. */
+  readonly relation: EventRelation | undefined;
   /** The room's current state once this event is in, when the event changed it. */
   readonly currentRoot: StateRoot | undefined;
 }

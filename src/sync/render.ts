@@ -1,13 +1,14 @@
 import { pickEventFields } from '../matrix/event-fields.ts';
 import type { Filter } from '../matrix/filters.ts';
 import { redactPdu } from '../matrix/redaction.ts';
-import { readableEvent, renderEvents, type RenderDeps, type Viewer } from '../rooms/client-events.ts';
+import { renderWithBundles, type BundleDeps } from '../rooms/bundles.ts';
+import { readableEvent, type Viewer } from '../rooms/client-events.ts';
 import type { StoredEvent } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** Events in the form that the filter asks for: its format, and of that its fields. */
 export async function renderFiltered(
-  deps: RenderDeps,
+  deps: BundleDeps,
   viewer: Viewer,
   filter: Pick<Filter, 'eventFormat' | 'eventFields'>,
   events: readonly StoredEvent[],
@@ -15,7 +16,7 @@ export async function renderFiltered(
   const rendered =
     filter.eventFormat === 'federation'
       ? events.map(federationForm)
-      : await renderEvents(deps, events, viewer, { withRoomId: false });
+      : await renderWithBundles(deps, events, viewer, { withRoomId: false });
   const { eventFields } = filter;
   return eventFields === undefined ? rendered : rendered.map((event) => pickEventFields(event, eventFields));
 }
