@@ -31,14 +31,14 @@ const ENCRYPTION = {
 };
 
 interface DeviceLists {
-  readonly changed: readonly unknown[];
-  readonly left: readonly unknown[];
+  readonly changed: readonly string[];
+  readonly left: readonly string[];
 }
 
 function deviceListsOf(body: JsonObject): DeviceLists {
-  const list = (key: string): readonly unknown[] => {
+  const list = (key: string): readonly string[] => {
     const value = at(body, 'device_lists', key);
-    return Array.isArray(value) ? value : [];
+    return Array.isArray(value) ? value.map(String) : [];
   };
   return { changed: list('changed'), left: list('left') };
 }
