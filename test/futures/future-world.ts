@@ -169,19 +169,19 @@ export class FutureWorld implements AsyncDisposable {
     await this.scheduler.drain();
   }
 
-  /** All events of a room, oldest first. */
-  async timeline(roomId: RoomId): Promise<MatrixEvent[]> {
+  /** All events of a room after a stream position, oldest first. */
+  async timeline(roomId: RoomId, after = 0): Promise<MatrixEvent[]> {
     const { db } = this.deps;
     const roomNid = await findRoomNid(db, roomId);
     assert.ok(roomNid !== undefined);
     const upTo = await currentPosition(db);
-    const stored = await listTimeline(db, { roomNid, after: 0, upTo, limit: 100_000, newestFirst: false });
+    const stored = await listTimeline(db, { roomNid, after, upTo, limit: 100_000, newestFirst: false });
     return stored.map(asMatrixEvent);
   }
 
   /** The bodies of the room's messages, oldest first. */
-  async bodies(roomId: RoomId): Promise<unknown[]> {
-    const timeline = await this.timeline(roomId);
+  async bodies(roomId: RoomId, after = 0): Promise<unknown[]> {
+    const timeline = await this.timeline(roomId, after);
     return timeline.filter((event) => event.type === 'm.room.message').map((event) => event.content['body']);
   }
 

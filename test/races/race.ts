@@ -1,0 +1,32 @@
+import type { FutureWorld } from '../futures/future-world.ts';
+
+/** How many rounds a race runs: MORROW_RACE_ROUNDS, or what the test asks for. */
+export function roundsOf(usual: number): number {
+  const wanted = Number(process.env['MORROW_RACE_ROUNDS']);
+  return Number.isInteger(wanted) && wanted > 0 ? wanted : usual;
+}
+
+/** Runs `work` after a random number of round trips to the database and turns of the event loop. */
+export async function soon<T>(world: FutureWorld, work: () => Promise<T>): Promise<T> {
+  const [trips = 0, turns = 0] = world.deps.random.bytes(2);
+  for (let count = 0; count < trips % 6; count += 1) await world.database.database.pool.query('select 1');
+  for (let count = 0; count < turns % 8; count += 1) await new Promise((resolve) => setImmediate(resolve));
+  return work();
+}
+
+/** Counts how the rounds of a race ended: one that always ends alike was none. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+
+  note(outcome: string): void {
+    this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
+  }
+
+  get outcomes(): readonly string[] {
+    return [...this.#counts.keys()].toSorted();
+  }
+
+  toString(): string {
+    return [...this.#counts].map(([outcome, count]) => `${outcome}: ${count}`).join(', ');
+  }
+}
