@@ -147,36 +147,42 @@ export async function listRoomNidsOf(db: Db, userNids: readonly number[]): Promi
 /** What a viewer is to learn of the presence of others. */
 export interface PresenceQuery {
   readonly viewerNid: number;
-  /** The rooms that the viewer is in. */
-  readonly roomNids: readonly number[];
-  /** Those of the rooms that are new to the viewer: everyone in them is as well. */
+  /** Rooms that are new to the viewer: everyone in them is as well. */
   readonly newRoomNids: readonly number[];
-  readonly after: number;
+  /** undefined: everything is new to the viewer, so that all their rooms are new ones. */
+  readonly after: number | undefined;
   readonly upTo: number;
   readonly limit: number;
 }
 
 /**
  * The presence of the viewer and of those who are in a room with them, where it changed in `(after, upTo]` or the
- * sharing began then; what changed last first.
+ * sharing began then; what changed last first. Starts from what changed, so that it costs no more than that.
  */
 export async function listPresenceChanges(db: Db, query: PresenceQuery): Promise<OwnedPresence[]> {
-  const { viewerNid, roomNids, newRoomNids, after, upTo, limit } = query;
+  const { viewerNid, newRoomNids, upTo, limit } = query;
+  const after = query.after ?? upTo;
   const { rows } = await sql<OwnedPresenceRow>`
-    select p.*, u.user_id
-    from (
-      select user_nid from presence where position > ${after} and position <= ${upTo} and (
-        user_nid = ${viewerNid} or exists (
-          select from memberships m where m.user_nid = presence.user_nid and m.membership = 'join'
-            and m.room_nid = any(${roomNids}::bigint[])))
+    with changed as materialized (
+      select user_nid from presence where position > ${after} and position <= ${upTo}
+    ), shared as (
+      select m.user_nid, m.room_nid
+      from changed join memberships m on m.user_nid = changed.user_nid and m.membership = 'join'
+      union all
+      select user_nid, room_nid from memberships
+      where is_local and position > ${after} and position <= ${upTo} and membership = 'join'
+    ), seen as (
+      select shared.user_nid from shared
+      join memberships mine on mine.room_nid = shared.room_nid and mine.user_nid = ${viewerNid}
+        and mine.membership = 'join'
       union
-      select user_nid from memberships
-      where membership = 'join' and (
-        room_nid = any(${newRoomNids}::bigint[])
-        or (is_local and position > ${after} and position <= ${upTo} and room_nid = any(${roomNids}::bigint[])))
-    ) as seen
-    join presence p on p.user_nid = seen.user_nid
-    join users u on u.user_nid = p.user_nid
+      select user_nid from memberships where membership = 'join' and room_nid = any(${newRoomNids}::bigint[])
+      union
+      select user_nid from presence
+      where user_nid = ${viewerNid} and (${query.after === undefined} or position > ${after})
+    )
+    select p.*, u.user_id
+    from seen join presence p on p.user_nid = seen.user_nid join users u on u.user_nid = p.user_nid
     order by p.position desc, p.user_nid limit ${limit}`.execute(db);
   return rows.map(readOwnedRow);
 }

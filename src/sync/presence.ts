@@ -6,7 +6,6 @@ import { listProfiles, type Profile } from '../storage/profiles.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 
-const NOTHING_YET = -1;
 /** Of more, only those that changed last are told: nobody follows so many. */
 const MOST_AT_ONCE = 1_000;
 
@@ -16,8 +15,7 @@ const MOST_AT_ONCE = 1_000;
  */
 export const presence: SyncProvider = {
   initial: async (scope) => {
-    const joined = listJoined(scope);
-    const found = await read(scope, joined, joined, NOTHING_YET);
+    const found = await read(scope, listJoined(scope), undefined);
     // A client takes whom it knows nothing of for offline.
     return render(
       scope,
@@ -31,7 +29,7 @@ export const presence: SyncProvider = {
       deps.syncFeed.mayConcern(viewer.userNid, since) ||
       deps.syncFeed.listRoomsWithEphemera(joined, since).length > 0;
     if (!isNews) return {};
-    return render(scope, await read(scope, joined, listJoined(scope, true), since));
+    return render(scope, await read(scope, listJoined(scope, true), since));
   },
 };
 
@@ -44,15 +42,13 @@ function listJoined(scope: SyncScope, onlyNew = false): number[] {
 
 async function read(
   scope: SyncScope,
-  roomNids: readonly number[],
   newRoomNids: readonly number[],
-  after: number,
+  after: number | undefined,
 ): Promise<OwnedPresence[]> {
   const { deps, viewer, upTo, filter } = scope;
   if (filter.presence.types?.length === 0 || filter.presence.notTypes?.includes('*') === true) return [];
   const found = await listPresenceChanges(deps.db, {
     viewerNid: viewer.userNid,
-    roomNids,
     newRoomNids,
     after,
     upTo,
