@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { encodeUnpaddedBase64 } from '../../src/matrix/base64.ts';
 import { signJson } from '../../src/matrix/signing.ts';
 import { makeSigningKey, type SigningKey } from '../../src/matrix/signing-key.ts';
 import type { JsonObject } from '../../src/util/json.ts';
@@ -35,12 +36,14 @@ export function deviceKeys(user: TestUser, extra: JsonObject = {}, key = deviceK
   );
 }
 
-/** One-time keys `signed_curve25519:<name>` of a device. */
+/** One-time keys `signed_curve25519:<name>` of a device: any 32 bytes, signed by it. */
 export function oneTimeKeys(user: TestUser, names: readonly string[], extra: JsonObject = {}): JsonObject {
+  const signer = deviceKeyOf(user);
   return Object.fromEntries(
     names.map((name) => {
-      const key = { key: namedKey(`one-time ${user.deviceId} ${name}`).publicKey, ...extra };
-      return [`signed_curve25519:${name}`, signJson(key, user.userId, deviceKeyOf(user))];
+      const bytes = seededRandom(`one-time key ${user.deviceId} ${name}`).bytes(32);
+      const key = { key: encodeUnpaddedBase64(bytes), ...extra };
+      return [`signed_curve25519:${name}`, signJson(key, user.userId, signer)];
     }),
   );
 }
