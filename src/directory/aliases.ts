@@ -1,14 +1,13 @@
 import { badAlias, conflict, forbidden, invalidParam, notFound } from '../matrix/errors.ts';
 import { parseRoomAlias, parseRoomId, serverNameOf } from '../matrix/identifiers.ts';
 import type { RoomAlias, RoomId, ServerName, UserId } from '../matrix/identifiers.ts';
-import { powerLevelsOf, CREATE_SLOT, POWER_LEVELS_SLOT } from '../matrix/power-levels.ts';
-import { readableEvent, type ReadableEvent } from '../rooms/client-events.ts';
+import { readableEvent } from '../rooms/client-events.ts';
+import { mayChangeState } from '../rooms/may-change-state.ts';
 import { setState, type SendDeps } from '../rooms/send.ts';
 import { isWorldReadable, requireJoined } from '../rooms/room-access.ts';
-import { currentStateOf, findStateEvent, findStateEvents, type RoomReadDeps } from '../rooms/read-state.ts';
+import { currentStateOf, findStateEvent, type RoomReadDeps } from '../rooms/read-state.ts';
 import type { Db } from '../storage/database.ts';
 import { deleteAlias, findAlias, insertAlias, listAliases, type StoredAlias } from '../storage/directory.ts';
-import { findMembership } from '../storage/memberships.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import { isJsonArray, type JsonObject, type JsonValue } from '../util/json.ts';
 import type { Clock } from '../util/clock.ts';
@@ -75,7 +74,7 @@ export async function removeAlias(
   alias: RoomAlias,
 ): Promise<void> {
   const found = await getAlias(deps, alias);
-  const mayRename = await maySetCanonicalAlias(deps, owner, found);
+  const mayRename = await mayChangeState(deps, owner, found, 'm.room.canonical_alias');
   if (found.creatorNid !== owner.userNid && !owner.isAdmin && !mayRename)
     throw forbidden(`${alias} is not yours to remove.`);
   await deleteAlias(deps.db, alias);
@@ -126,19 +125,6 @@ function namedIn(content: JsonObject): readonly JsonValue[] {
     throw invalidParam('alt_aliases is not a list.');
   const main = alias === undefined || alias === null || alias === '' ? [] : [alias];
   return [...main, ...(alternatives ?? [])];
-}
-
-async function maySetCanonicalAlias(deps: SendDeps, owner: AliasOwner, alias: StoredAlias): Promise<boolean> {
-  const membership = await findMembership(deps.db, alias.roomId, owner.userNid);
-  if (membership?.membership !== 'join') return false;
-  const stored = await findStateEvents(deps, currentStateOf(alias.roomNid), [CREATE_SLOT, POWER_LEVELS_SLOT]);
-  const state = new Map(
-    [...stored].map(([slot, event]): [typeof slot, ReadableEvent] => [slot, readableEvent(event)]),
-  );
-  const rules = state.get(CREATE_SLOT)?.rules;
-  if (rules === undefined) return false;
-  const levels = powerLevelsOf((slot) => state.get(slot)?.event, rules);
-  return levels.userLevel(owner.userId) >= levels.requiredLevel('m.room.canonical_alias', true);
 }
 
 async function dropCanonicalAlias(deps: SendDeps, owner: AliasOwner, found: StoredAlias): Promise<void> {

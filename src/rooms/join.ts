@@ -1,6 +1,6 @@
 import { forbidden, guestAccessForbidden } from '../matrix/errors.ts';
 import { stateSlot, type StateSlot } from '../matrix/event.ts';
-import { parseRoomId, type EventId, type RoomId, type UserId } from '../matrix/identifiers.ts';
+import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
 import {
   CREATE_SLOT,
   JOIN_RULES_SLOT,
@@ -11,9 +11,10 @@ import {
 import { findRoomVersionRules } from '../matrix/room-version.ts';
 import { findMembership, listMembers } from '../storage/memberships.ts';
 import { findRoomNid } from '../storage/rooms.ts';
-import { isJsonArray, isJsonObject, type JsonObject } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
 import { readableEvent, type ReadableEvent } from './client-events.ts';
 import { clientIntent, findEventFault } from './client-intent.ts';
+import { listAllowedRooms } from './describe-rooms.ts';
 import type { Actor, MembershipDeps } from './membership.ts';
 import { acceptedEvent } from './outcome.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
@@ -110,16 +111,14 @@ function contentOf(state: ReadonlyMap<StateSlot, ReadableEvent>, slot: StateSlot
   return state.get(slot)?.event.content;
 }
 
-const MOST_CONDITIONS = 100;
-
 /** Whether the user is in one of the rooms that `allow` names. https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms */
-async function meetsCondition(deps: JoinDeps, joinRules: JsonObject, actor: Actor): Promise<boolean> {
-  const allow = joinRules['allow'];
-  for (const condition of isJsonArray(allow) ? allow.slice(0, MOST_CONDITIONS) : []) {
-    if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
-    const roomId = parseRoomId(condition['room_id']);
-    const membership =
-      roomId === undefined ? undefined : await findMembership(deps.db, roomId, actor.userNid);
+export async function meetsCondition(
+  deps: Pick<JoinDeps, 'db'>,
+  joinRules: JsonObject,
+  actor: Pick<Actor, 'userNid'>,
+): Promise<boolean> {
+  for (const roomId of listAllowedRooms(joinRules)) {
+    const membership = await findMembership(deps.db, roomId, actor.userNid);
     if (membership?.membership === 'join') return true;
   }
   return false;

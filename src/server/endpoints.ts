@@ -24,6 +24,7 @@ import { registrationEndpoints } from '../client-api/registration.ts';
 import { relationsEndpoints } from '../client-api/relations.ts';
 import { reportingEndpoints } from '../client-api/reporting.ts';
 import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
+import { roomDirectoryEndpoints } from '../client-api/room-directory.ts';
 import { roomMembersEndpoints } from '../client-api/room-members.ts';
 import { roomMembershipEndpoints } from '../client-api/room-membership.ts';
 import { roomMessagesEndpoints } from '../client-api/room-messages.ts';
@@ -66,6 +67,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...relationsEndpoints,
   ...reportingEndpoints,
   ...roomAliasesEndpoints,
+  ...roomDirectoryEndpoints,
   ...roomMembersEndpoints,
   ...roomMembershipEndpoints,
   ...roomMessagesEndpoints,
