@@ -1,7 +1,7 @@
 import { membershipIn, type Membership } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { findStateRootAt } from '../storage/rooms.ts';
-import type { JsonObject, JsonValue } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
 import {
   readableEvent,
   renderEvents,
@@ -71,13 +71,12 @@ export async function listJoinedMembers(
   );
 }
 
-/** Two keys that clients expect even where nothing is set. */
-function describe(content: JsonObject): JsonObject {
-  return { display_name: textOrNull(content['displayname']), avatar_url: textOrNull(content['avatar_url']) };
-}
-
-function textOrNull(value: JsonValue | undefined): string | null {
-  return typeof value === 'string' ? value : null;
+/** What is set; the schema has no null here. */
+function describe({ displayname, avatar_url: avatarUrl }: JsonObject): JsonObject {
+  return {
+    ...(typeof displayname === 'string' ? { display_name: displayname } : {}),
+    ...(typeof avatarUrl === 'string' ? { avatar_url: avatarUrl } : {}),
+  };
 }
 
 async function listMembers(deps: RoomReadDeps, state: StateChoice): Promise<ReadableEvent[]> {

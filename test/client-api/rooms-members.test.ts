@@ -121,8 +121,8 @@ describe('the members of a room', () => {
       const body = await succeed(server, 'GET', pathOf(roomId, 'joined_members'), { token: alice });
       assert.deepEqual(body, {
         joined: {
-          [alice.userId]: { display_name: nameOf(alice), avatar_url: null },
-          [silent]: { display_name: null, avatar_url: null },
+          [alice.userId]: { display_name: nameOf(alice) },
+          [silent]: {},
           [bob.userId]: { display_name: 'Bobby', avatar_url: 'mxc://a/b' },
         },
       });

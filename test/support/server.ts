@@ -8,6 +8,7 @@ import { ManualClock, systemClock, type Clock } from '../../src/util/clock.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import { createLog } from '../../src/util/log.ts';
 import { secureRandom } from '../../src/util/random.ts';
+import { checkAgainstSpec } from './spec-check.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A whole server on a database of its own, on a free port of 127.0.0.1. */
@@ -112,6 +113,7 @@ export async function request(
   });
   const text = await response.text();
   const json: unknown = text === '' ? {} : JSON.parse(text);
+  checkAgainstSpec(method, path, response.status, json);
   return {
     status: response.status,
     headers: response.headers,
