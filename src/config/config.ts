@@ -22,6 +22,7 @@ export interface Config {
   readonly defaultRoomVersion: RoomVersion;
   readonly maxDelayMs: number;
   readonly maxDelayedEvents: number;
+  readonly maxUploadBytes: number;
   readonly passwordCost: 'normal' | 'low';
   readonly directoryPublishing: 'anyone' | 'admins';
   readonly appserviceDir: string | undefined;
@@ -75,6 +76,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     defaultRoomVersion: read(settings.DEFAULT_ROOM_VERSION),
     maxDelayMs: read(settings.MAX_DELAY),
     maxDelayedEvents: read(settings.MAX_DELAYED_EVENTS),
+    maxUploadBytes: read(settings.MAX_UPLOAD),
     passwordCost: read(settings.PASSWORD_COST),
     directoryPublishing: read(settings.DIRECTORY_PUBLISHING),
     appserviceDir: read(settings.APPSERVICE_DIR),

@@ -30,6 +30,7 @@ export interface Setting<T> {
   readonly unavailable?: true;
 }
 
+const MAX_UPLOAD_BYTES = 50 * 1024 * 1024;
 const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
 const SWITCH = { expects: 'on or off', parse: parseSwitch };
 const PATH = { expects: 'a path', parse: parseText, fallback: undefined, fallbackText: 'none' };
@@ -175,6 +176,15 @@ export const MAX_DELAYED_EVENTS: Setting<number> = {
   fallbackText: '100',
 };
 
+export const MAX_UPLOAD: Setting<number> = {
+  key: 'max_upload_bytes',
+  about: 'Largest file that may be uploaded, in bytes',
+  expects: 'a whole number of bytes, at least 1',
+  parse: wholeNumberFrom(1),
+  fallback: MAX_UPLOAD_BYTES,
+  fallbackText: `${MAX_UPLOAD_BYTES} (50 MiB)`,
+};
+
 export const PASSWORD_COST: Setting<'normal' | 'low'> = {
   key: 'password_cost',
   about: 'Work per password check; low is for test servers only',
@@ -286,6 +296,7 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   DEFAULT_ROOM_VERSION,
   MAX_DELAY,
   MAX_DELAYED_EVENTS,
+  MAX_UPLOAD,
   PASSWORD_COST,
   DIRECTORY_PUBLISHING,
   APPSERVICE_DIR,
