@@ -74,7 +74,11 @@ export const methodNotAllowed = kind(405, 'M_UNRECOGNIZED');
 export const serverControlled = kind(405, 'M_BAD_JSON');
 export const requestTimedOut = kind(408, 'M_UNKNOWN');
 export const conflict = kind(409, 'M_UNKNOWN');
+export const cannotOverwriteMedia = kind(409, 'M_CANNOT_OVERWRITE_MEDIA');
 export const tooLarge = kind(413, 'M_TOO_LARGE');
+
+/** 504: the content of an mxc:// URI that was created in advance has not come. */
+export const notYetUploaded = kind(504, 'M_NOT_YET_UPLOADED');
 
 /** 410: a future's token that was good once; `fields` say how it ended. */
 export const gone = kind(410, 'M_NOT_FOUND');

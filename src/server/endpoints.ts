@@ -13,6 +13,8 @@ import { keyBackupEndpoints } from '../client-api/key-backup.ts';
 import { keysEndpoints } from '../client-api/keys.ts';
 import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
+import { mediaDownloadsEndpoints } from '../client-api/media-downloads.ts';
+import { mediaEndpoints } from '../client-api/media.ts';
 import { notificationEndpoints } from '../client-api/notifications.ts';
 import { openIdEndpoints } from '../client-api/openid.ts';
 import { presenceEndpoints } from '../client-api/presence.ts';
@@ -25,6 +27,7 @@ import { relationsEndpoints } from '../client-api/relations.ts';
 import { reportingEndpoints } from '../client-api/reporting.ts';
 import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
 import { roomDirectoryEndpoints } from '../client-api/room-directory.ts';
+import { roomDiscoveryEndpoints } from '../client-api/room-discovery.ts';
 import { roomMembersEndpoints } from '../client-api/room-members.ts';
 import { roomMembershipEndpoints } from '../client-api/room-membership.ts';
 import { roomMessagesEndpoints } from '../client-api/room-messages.ts';
@@ -56,6 +59,8 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...keysEndpoints,
   ...loginEndpoints,
   ...logoutEndpoints,
+  ...mediaDownloadsEndpoints,
+  ...mediaEndpoints,
   ...notificationEndpoints,
   ...openIdEndpoints,
   ...presenceEndpoints,
@@ -68,6 +73,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...reportingEndpoints,
   ...roomAliasesEndpoints,
   ...roomDirectoryEndpoints,
+  ...roomDiscoveryEndpoints,
   ...roomMembersEndpoints,
   ...roomMembershipEndpoints,
   ...roomMessagesEndpoints,

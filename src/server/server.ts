@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { createHttpApp } from '../http/app.ts';
 import { sweepNotifications } from '../push/forget-push.ts';
 import { deleteOldTransactions } from '../storage/client-transactions.ts';
+import { sweepMedia } from '../media/upload.ts';
 import { openDatabase, type Database } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
 import { deleteOldClaims } from '../storage/one-time-keys.ts';
@@ -97,6 +98,7 @@ function sweepRegularly(services: Services): () => void {
     Promise.all([
       sweepExpired({ db, clock }),
       sweepNotifications({ db, clock }),
+      sweepMedia(services),
       deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS),
       deleteOldClaims(db, clock.nowMs() - CLAIMS_KEPT_MS),
     ]).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));

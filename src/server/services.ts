@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Passwords } from '../accounts/passwords.ts';
 import { createPasswords } from '../accounts/passwords.ts';
 import { deleteAccountDataOnDeactivation } from '../accounts/account-data.ts';
@@ -13,6 +14,10 @@ import { forgetPush } from '../push/forget-push.ts';
 import { PushMover } from '../push/mover.ts';
 import { PushSender } from '../push/sender.ts';
 import { SyncFeed } from '../sync/sync-feed.ts';
+import { MediaArrivals } from '../media/arrivals.ts';
+import type { FileStore } from '../media/file-store.ts';
+import { FileSystemStore } from '../media/file-system-store.ts';
+import { createThumbnailer, type Thumbnailer } from '../media/thumbnailer.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
@@ -43,6 +48,7 @@ export interface Services
       | 'defaultRoomVersion'
       | 'maxDelayMs'
       | 'maxDelayedEvents'
+      | 'maxUploadBytes'
       | 'livekitServiceUrl'
       | 'publicBaseUrl'
     >,
@@ -69,6 +75,9 @@ export interface Services
   readonly pushSender: PushSender;
   readonly catchUpPush: (upTo: number) => Promise<void>;
   readonly futureScheduler: FutureScheduler;
+  readonly fileStore: FileStore;
+  readonly mediaArrivals: MediaArrivals;
+  readonly thumbnailer: Thumbnailer;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
   readonly unstableFeatures: Readonly<Record<string, boolean>>;
@@ -169,6 +178,9 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     pushSender,
     catchUpPush: (upTo) => pushMover.catchUp(upTo),
     futureScheduler,
+    fileStore: new FileSystemStore(join(config.dataDir, 'media'), random),
+    mediaArrivals: new MediaArrivals(),
+    thumbnailer: createThumbnailer(),
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
     unstableFeatures: UNSTABLE_FEATURES,

@@ -11,6 +11,7 @@ import type { FallbackKeyTables } from './fallback-keys.ts';
 import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
 import type { KeyBackupTables } from './key-backups.ts';
+import type { MediaTables } from './media.ts';
 import type { MembershipTables } from './memberships.ts';
 import type { NotificationTables } from './notifications.ts';
 import type { OneTimeKeyTables } from './one-time-keys.ts';
@@ -54,6 +55,7 @@ export interface Tables
     FilterTables,
     FutureTables,
     KeyBackupTables,
+    MediaTables,
     MembershipTables,
     NotificationTables,
     OneTimeKeyTables,
