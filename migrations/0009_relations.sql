@@ -1,4 +1,4 @@
--- Which events relate to which others: edits, threads, references, annotations.
+-- Which events relate to which others: edits, threads, references, annotations; and when events happened.
 
 create table relations (
   child_nid bigint primary key,
@@ -18,3 +18,6 @@ comment on column relations.type is 'The event type of the child.';
 comment on column relations.aggregation_key is 'The key of an annotation.';
 create index relations_by_parent on relations (parent_id, rel_type, position);
 create index relations_by_room on relations (room_nid, rel_type, position);
+
+create index events_by_time on events (room_nid, origin_server_ts, position) where position is not null;
+comment on index events_by_time is 'Finds the event of a room that is nearest to a moment.';

@@ -150,6 +150,32 @@ export function listTimeline(db: Db, range: TimelineRange): Promise<StoredEvent[
       );
 }
 
+/** Timeline events of a room from a moment on, or before it, by `origin_server_ts`, nearest first. */
+export function listEventsNearTime(
+  db: Db,
+  range: {
+    readonly roomNid: number;
+    /** Milliseconds since the epoch. */
+    readonly ts: number;
+    readonly backwards: boolean;
+    readonly offset: number;
+    readonly limit: number;
+  },
+): Promise<StoredEvent[]> {
+  const { roomNid, ts, offset, limit } = range;
+  return range.backwards
+    ? listEventsWhere(
+        db,
+        sql`e.room_nid = ${roomNid} and e.position is not null and e.origin_server_ts <= ${ts}
+          order by e.origin_server_ts desc, e.position desc limit ${limit} offset ${offset}`,
+      )
+    : listEventsWhere(
+        db,
+        sql`e.room_nid = ${roomNid} and e.position is not null and e.origin_server_ts >= ${ts}
+          order by e.origin_server_ts, e.position limit ${limit} offset ${offset}`,
+      );
+}
+
 /** Everything that entered timelines after a position, by position: what wakes readers in other processes. */
 export async function listRoomsChanged(
   db: Db,
