@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { changePassword, type ChangePasswordDeps } from '../accounts/change-password.ts';
 import { deactivateOwnAccount, type DeactivationDeps } from '../accounts/deactivate.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { leaveAllRooms, type LeaveAllDeps } from '../rooms/leave-all-rooms.ts';
 import { bodyWithFields } from './request-body.ts';
 
 const whoAmI = endpoint({
@@ -39,17 +40,18 @@ const deactivate = endpoint({
   auth: 'user',
   rateLimit: 'login',
   body: bodyWithFields(z.object({ erase: z.boolean().default(false) })),
-  handle: async (deps: DeactivationDeps, { body, requester }) => {
+  handle: async (deps: DeactivationDeps & LeaveAllDeps, { body, requester }) => {
     const request = { erase: body.fields.erase, body: body.whole };
     const result = await deactivateOwnAccount(deps, requester, request);
     if (result.kind === 'challenge') return { status: 401, body: result.body };
+    await leaveAllRooms(deps, requester);
     // No third-party identifiers are bound here, so that none is left over.
     return { body: { id_server_unbind_result: 'success' } };
   },
 });
 
 /** https://spec.matrix.org/v1.19/client-server-api/#legacy-account-management */
-export const accountEndpoints: readonly Endpoint<ChangePasswordDeps & DeactivationDeps>[] = [
+export const accountEndpoints: readonly Endpoint<ChangePasswordDeps & DeactivationDeps & LeaveAllDeps>[] = [
   whoAmI,
   changePasswordEndpoint,
   deactivate,

@@ -12,10 +12,13 @@ import { rtcTransportsEndpoints } from '../../src/client-api/rtc-transports.ts';
 import { toDeviceEndpoints } from '../../src/client-api/to-device.ts';
 import { versionsEndpoints } from '../../src/client-api/versions.ts';
 import { wellKnownEndpoints } from '../../src/client-api/well-known.ts';
+import { findMemberProfile } from '../../src/accounts/profiles.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createRateLimiter } from '../../src/http/rate-limit.ts';
+import type { UserId } from '../../src/matrix/identifiers.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import { createLog } from '../../src/util/log.ts';
+import { makePipeline } from './pipeline.ts';
 import { createAccountWorld, emptyAccountWorld, type AccountWorld } from './accounts.ts';
 
 /** The account endpoints on a free port of 127.0.0.1, over a database of their own. */
@@ -44,6 +47,8 @@ type Wishes = Parameters<typeof createAccountWorld>[0] & {
 
 export async function startAccountServer(wishes: Wishes = {}): Promise<AccountServer> {
   const world = await createAccountWorld(wishes);
+  const log = createLog({ level: 'error' });
+  const { pipeline } = makePipeline(world.test, { clock: world.clock });
   const server = createHttpApp({
     endpoints: [
       ...accountEndpoints,
@@ -62,6 +67,9 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
     ],
     deps: {
       ...world,
+      log,
+      pipeline,
+      memberProfile: (userId: UserId) => findMemberProfile(world, userId),
       unstableFeatures: { 'org.matrix.msc4143': true },
       defaultRoomVersion: '12' as const,
       maxDelayMs: 1000,
@@ -71,7 +79,7 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
     },
     authenticate: (token, origin) => world.authenticator.authenticate(token, origin),
     rateLimiter: createRateLimiter({ enabled: false, clock: world.clock }),
-    log: createLog({ level: 'error' }),
+    log,
     clock: world.clock,
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
