@@ -1,4 +1,5 @@
-import type { MatrixError } from '../matrix/errors.ts';
+import { userDeactivated, type MatrixError } from '../matrix/errors.ts';
+import { stateSlot } from '../matrix/event.ts';
 import type { EventId } from '../matrix/identifiers.ts';
 import { clientIntent } from '../rooms/client-intent.ts';
 import type { ResolvedFuture } from '../rooms/intent.ts';
@@ -37,6 +38,8 @@ export async function submitResolution(
   alternative: FutureAlternative,
   how: Pick<ResolvedFuture, 'watched' | 'expectedDeadlineTs' | 'isWithdrawn'>,
 ): Promise<Resolution> {
+  if (future.isOwnerGone)
+    return { kind: 'refused', error: userDeactivated('The account that it belongs to has ended') };
   const { type, stateKey, redacts, delayId, reservedEventId } = alternative;
   const event = { type, stateKey, redacts, content: readContent(alternative.content) };
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
@@ -44,13 +47,21 @@ export async function submitResolution(
   const outcome = await deps.pipeline.submit({
     roomId: future.roomId,
     intents: [reservedEventId === undefined ? intent : { ...intent, chosenEventId: reservedEventId }],
-    resolves: { futureNid: future.futureNid, delayId, ...how },
+    resolves: { futureNid: future.futureNid, delayId, contested: contestedBy(future, alternative), ...how },
   });
   if (outcome.kind === 'future-gone') return { kind: 'gone' };
   if (outcome.kind === 'refused') return outcome;
   const sent = outcome.kind === 'committed' ? outcome.events[0] : undefined;
   if (sent === undefined) throw new Error(`a future ended as ${outcome.kind}`);
   return { kind: 'sent', eventId: sent.event.eventId };
+}
+
+function contestedBy(
+  future: StoredFuture,
+  { type, stateKey }: FutureAlternative,
+): ResolvedFuture['contested'] {
+  if (!future.isContested || stateKey === undefined) return undefined;
+  return { slot: stateSlot(type, stateKey), ownerId: future.userId };
 }
 
 /** The slot and the event that a future lives with, if it does. */

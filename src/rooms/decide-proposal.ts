@@ -11,7 +11,7 @@ import {
   type NeedsMore,
   type RoomChange,
 } from './decision.ts';
-import type { Outcome, Proposal, ProposedEvent } from './intent.ts';
+import type { Outcome, Proposal, ProposedEvent, ResolvedFuture } from './intent.ts';
 import { loadCited, loadEvents, loadSlots, loadState, type LoadDeps } from './load-facts.ts';
 import { knows, withKnown, type RoomSnapshot } from './snapshot.ts';
 
@@ -117,9 +117,11 @@ async function isStillWatched(
   start: RoomSnapshot,
   proposal: Proposal,
 ): Promise<{ readonly kind: 'checked'; readonly snapshot: RoomSnapshot } | ProposalDecision> {
-  if (proposal.resolves?.isWithdrawn?.() === true)
-    return { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot: start };
-  const watched = proposal.onlyWhile ?? proposal.resolves?.watched;
+  const { resolves } = proposal;
+  const gone = { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot: start } as const;
+  if (resolves?.isWithdrawn?.() === true) return gone;
+  if (resolves?.contested !== undefined && isOvertaken(start, resolves.contested)) return gone;
+  const watched = resolves?.watched;
   if (watched === undefined) return { kind: 'checked', snapshot: start };
   let snapshot = start;
   if (!knows(snapshot, watched.slot)) {
@@ -129,7 +131,16 @@ async function isStillWatched(
   }
   if (snapshot.known.get(watched.slot)?.event.eventId === watched.eventId)
     return { kind: 'checked', snapshot };
-  return { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot };
+  return { ...gone, snapshot };
+}
+
+/** State that is committed has ended the future already; what the same commit will bring is ahead of it as well. */
+function isOvertaken(
+  snapshot: RoomSnapshot,
+  { slot, ownerId }: NonNullable<ResolvedFuture['contested']>,
+): boolean {
+  const holder = snapshot.known.get(slot)?.event;
+  return holder !== undefined && holder.sender !== ownerId && snapshot.uncommitted.has(holder.eventId);
 }
 
 /** Loads what a decision lacks; undefined when the snapshot has become stale. */

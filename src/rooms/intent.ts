@@ -44,6 +44,8 @@ export interface ResolvedFuture {
   readonly expectedDeadlineTs: number | undefined;
   /** The future lives only while this event holds this slot. */
   readonly watched: { readonly slot: StateSlot; readonly eventId: EventId } | undefined;
+  /** A slot in which state of anyone but the future's owner ends it. */
+  readonly contested?: { readonly slot: StateSlot; readonly ownerId: UserId } | undefined;
   /** Asked right before it is decided: true when it must wait after all, because one before it in its room has to. */
   readonly isWithdrawn?: (() => boolean) | undefined;
 }

@@ -72,6 +72,8 @@ export interface StoredFuture {
   readonly sinceTs: number;
   readonly deadlineTs: number;
   readonly watched: { readonly stateKeyNid: number; readonly eventId: EventId } | undefined;
+  /** True when state of other users in the slot of its timeout ends it. */
+  readonly isContested: boolean;
   readonly sendNowEventId: EventId | undefined;
   readonly mirror: string | undefined;
   readonly refreshed: boolean;
@@ -80,12 +82,15 @@ export interface StoredFuture {
   readonly sentEventId: EventId | undefined;
   /** JSON text of a Matrix error. */
   readonly error: string | undefined;
+  /** True when the owner's account has ended. */
+  readonly isOwnerGone: boolean;
   readonly alternatives: readonly FutureAlternative[];
 }
 
 interface FutureRow extends FutureTable {
   readonly user_id: UserId;
   readonly room_id: RoomId;
+  readonly is_owner_gone: boolean;
   readonly alternatives: readonly {
     readonly trigger: string;
     readonly delay_id: string;
@@ -115,6 +120,7 @@ function readRow(row: FutureRow): StoredFuture {
       row.watched_state_key_nid === null || row.watched_event_id === null
         ? undefined
         : { stateKeyNid: row.watched_state_key_nid, eventId: row.watched_event_id },
+    isContested: row.contested_state_key_nid !== null,
     sendNowEventId: row.send_now_event_id ?? undefined,
     mirror: row.mirror ?? undefined,
     refreshed: row.refreshed,
@@ -122,6 +128,7 @@ function readRow(row: FutureRow): StoredFuture {
     sentDelayId: row.sent_delay_id ?? undefined,
     sentEventId: row.sent_event_id ?? undefined,
     error: row.error ?? undefined,
+    isOwnerGone: row.is_owner_gone,
     alternatives: row.alternatives.map((alternative) => ({
       trigger: alternative.trigger,
       delayId: alternative.delay_id,
@@ -137,7 +144,8 @@ function readRow(row: FutureRow): StoredFuture {
 /** Futures that satisfy a condition on `f`, with their alternatives in the order of their making. */
 async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredFuture[]> {
   const { rows } = await sql<FutureRow>`
-    select f.*, u.user_id, coalesce(r.room_id, '') as room_id, (
+    select f.*, u.user_id, coalesce(r.room_id, '') as room_id,
+      exists (select from accounts o where o.user_nid = f.user_nid and o.deactivated_ts is not null) as is_owner_gone, (
       select json_agg(json_build_object('trigger', a.trigger, 'delay_id', a.delay_id, 'type', a.type,
         'state_key', a.state_key, 'content', a.content, 'redacts', a.redacts,
         'reserved_event_id', a.reserved_event_id) order by a.ordinal)
