@@ -7,7 +7,7 @@ import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { listEventsById, listEventsByNid, type StoredEvent } from '../storage/events.ts';
 import { MAIN_THREAD, type Notification, type ReadMark } from '../storage/notifications.ts';
 import { listAccountsAmong } from '../storage/push-progress.ts';
-import { loadAudience, type Audience } from './audience.ts';
+import { loadAudience, type Audience, type AudienceDeps } from './audience.ts';
 import { findThreads } from './threads.ts';
 
 /** What a stretch of the stream means for notifications. */
@@ -25,7 +25,7 @@ export interface PushEffects {
  * https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-13
  */
 export async function applyPushRules(
-  deps: RoomReadDeps,
+  deps: AudienceDeps,
   stored: readonly StoredEvent[],
   nowTs: number,
 ): Promise<PushEffects> {

@@ -1,6 +1,6 @@
 import { toClientEvent } from '../matrix/client-event.ts';
 import type { PushedEvent } from '../matrix/push-rules/conditions.ts';
-import { compileRuleset, type Evaluator } from '../matrix/push-rules/evaluation.ts';
+import type { Evaluator, PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import { isStateEvent, stateSlot, type StateSlot } from '../matrix/event.ts';
 import { parseUserId, type UserId } from '../matrix/identifiers.ts';
 import {
@@ -39,8 +39,12 @@ export interface Audience {
   displayNamesIn(event: ReadableEvent): Promise<ReadonlyMap<UserId, string>>;
 }
 
+export interface AudienceDeps extends RoomReadDeps {
+  readonly compiler: PushRuleCompiler;
+}
+
 /** Loads all of that for many events of many rooms in a handful of queries. */
-export async function loadAudience(deps: RoomReadDeps, events: readonly ReadableEvent[]): Promise<Audience> {
+export async function loadAudience(deps: AudienceDeps, events: readonly ReadableEvent[]): Promise<Audience> {
   const { db } = deps;
   const roomNids = [...new Set(events.map((event) => event.stored.roomNid))];
   const members = await listPushMembers(db, roomNids);
@@ -50,7 +54,9 @@ export async function loadAudience(deps: RoomReadDeps, events: readonly Readable
   for (const [userId, userNid] of invited) everybody.set(userNid, { userId, userNid });
   const recipients = [...everybody.values()];
   const rulesets = await listPushRulesets(db, recipients);
-  const evaluators = new Map([...rulesets].map(([userNid, ruleset]) => [userNid, compileRuleset(ruleset)]));
+  const evaluators = new Map(
+    [...rulesets].map(([userNid, ruleset]) => [userNid, deps.compiler.compile(ruleset)]),
+  );
   const ignored = readIgnoreLists(await listIgnoreLists(db, [...everybody.keys()]));
   const memberCounts = await countJoined(db, roomNids);
   const mayNotify = await loadPowerLevels(deps, roomNids);

@@ -4,7 +4,7 @@ import { memberSlot } from '../matrix/power-levels.ts';
 import { readableEvent } from '../rooms/client-events.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from '../rooms/read-state.ts';
 import { listEventsByNid } from '../storage/events.ts';
-import { countAllUnread, findNextUnread, type ListedNotification } from '../storage/notifications.ts';
+import { findPushWork, type ListedNotification } from '../storage/notifications.ts';
 import {
   advancePusher,
   delayPusher,
@@ -49,8 +49,7 @@ export async function deliverDue(
   let { position, badge } = claimed;
   let failing: Failing = claimed;
   while (!signal.aborted) {
-    const next = await findNextUnread(db, claimed.userNid, position);
-    const unread = await countAllUnread(db, claimed.userNid);
+    const { next, unread } = await findPushWork(db, claimed.userNid, position);
     if (next === undefined && unread === (badge ?? 0))
       return finishPusher(db, claimed.pusherNid, claimed.workNumber, clock.nowMs());
     const message = next && (await describe(deps, next));
@@ -62,7 +61,8 @@ export async function deliverDue(
       return signal.aborted ? letGo(deps, claimed) : retryLater(deps, claimed, failing);
     position = next?.position ?? position;
     badge = payload === undefined ? badge : unread;
-    await advancePusher(db, claimed.pusherNid, { position, badge, claimedUntilTs: clock.nowMs() + CLAIM_MS });
+    const reached = { position, badge, claimedUntilTs: clock.nowMs() + CLAIM_MS };
+    if (!(await advancePusher(db, claimed.pusherNid, reached))) return;
     failing = { failures: 0, failingSinceTs: undefined };
   }
   return letGo(deps, claimed);

@@ -1,3 +1,4 @@
+import { PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { currentPosition, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import {
@@ -45,6 +46,7 @@ const RETRY_MS = 1_000;
 export class PushMover implements AsyncDisposable {
   readonly #deps: PushMoverDeps;
   readonly #db: Db;
+  readonly #compiler = new PushRuleCompiler();
   /** Rules are applied up to here at least, by whichever process. */
   #appliedUpTo = 0;
   #moving: Promise<void> | undefined;
@@ -133,7 +135,11 @@ export class PushMover implements AsyncDisposable {
     const events = await listEventsToPush(tx, from, newest, MOST_EVENTS_AT_ONCE);
     const isWhole = events.length < MOST_EVENTS_AT_ONCE;
     const reached = isWhole ? newest : (events.at(-1)?.position ?? newest);
-    const { notifications, readMarks, withdrawn } = await applyPushRules(this.#deps, events, nowTs);
+    const { notifications, readMarks, withdrawn } = await applyPushRules(
+      { ...this.#deps, compiler: this.#compiler },
+      events,
+      nowTs,
+    );
     await insertNotifications(tx, notifications);
     const receipts = await listReadMarks(tx, from, reached);
     const changedFor = [

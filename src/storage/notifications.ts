@@ -134,15 +134,6 @@ export async function countUnread(
   }));
 }
 
-/** All unread notifications of a user in the rooms that they are in. */
-export async function countAllUnread(db: Db, userNid: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from notifications n
-    join memberships m on m.room_nid = n.room_nid and m.user_nid = n.user_nid and m.membership = 'join'
-    where n.user_nid = ${userNid} and not n.is_read`.execute(db);
-  return rows[0]?.count ?? 0;
-}
-
 /** Those of the rooms in which a user was notified of something in `(after, upTo]`, or read something in that range. */
 export async function listRoomsWithCountChanges(
   db: Db,
@@ -185,19 +176,39 @@ export async function listNotifications(
   }));
 }
 
-/** The oldest unread notification of a user after a position: what is to be pushed next. */
-export async function findNextUnread(
-  db: Db,
-  userNid: number,
-  after: number,
-): Promise<Pick<ListedNotification, 'position' | 'eventNid' | 'actions'> | undefined> {
-  const { rows } = await sql<NotificationTable>`
-    select position, event_nid, actions from notifications
-    where user_nid = ${userNid} and position > ${after} and not is_read order by position limit 1`.execute(
-    db,
-  );
+/** What a pusher is to tell. */
+export interface PushWork {
+  /** The oldest unread notification after a position. */
+  readonly next: Pick<ListedNotification, 'position' | 'eventNid' | 'actions'> | undefined;
+  /** How many unread notifications the user has in the rooms that they are in. */
+  readonly unread: number;
+}
+
+/** What is to be pushed to a user after a position, and their unread notifications at that very moment. */
+export async function findPushWork(db: Db, userNid: number, after: number): Promise<PushWork> {
+  const { rows } = await sql<PushWorkRow>`
+    select counted.unread, n.position, n.event_nid, n.actions
+    from (
+      select count(*) as unread from notifications n
+      join memberships m on m.room_nid = n.room_nid and m.user_nid = n.user_nid and m.membership = 'join'
+      where n.user_nid = ${userNid} and not n.is_read
+    ) as counted
+    left join lateral (
+      select position, event_nid, actions from notifications
+      where user_nid = ${userNid} and position > ${after} and not is_read order by position limit 1
+    ) as n on true`.execute(db);
   const [row] = rows;
-  return row && { position: row.position, eventNid: row.event_nid, actions: readActions(row.actions) };
+  if (row === undefined || row.position === null || row.event_nid === null || row.actions === null)
+    return { next: undefined, unread: row?.unread ?? 0 };
+  const next = { position: row.position, eventNid: row.event_nid, actions: readActions(row.actions) };
+  return { next, unread: row.unread };
+}
+
+interface PushWorkRow {
+  readonly unread: number;
+  readonly position: number | null;
+  readonly event_nid: number | null;
+  readonly actions: string | null;
 }
 
 /** Forgets notifications that nobody will look up any more: read ones sooner than unread ones. */

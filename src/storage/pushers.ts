@@ -89,15 +89,14 @@ export async function putPusher(
   await sql`
     insert into pushers (user_nid, device_id, app_id, pushkey, kind, app_display_name, device_display_name,
       profile_tag, lang, data, pushkey_ts, position)
-    select ${owner.userNid}, ${owner.deviceId}, ${pusher.appId}, ${pusher.pushkey}, ${pusher.kind},
+    values (${owner.userNid}, ${owner.deviceId}, ${pusher.appId}, ${pusher.pushkey}, ${pusher.kind},
       ${pusher.appDisplayName}, ${pusher.deviceDisplayName}, ${pusher.profileTag ?? null}, ${pusher.lang},
-      ${JSON.stringify(pusher.data)}, ${nowTs}, position
-    from push_progress
+      ${JSON.stringify(pusher.data)}, ${nowTs}, (select position from push_progress))
     on conflict (user_nid, app_id, pushkey) do update
     set device_id = excluded.device_id, kind = excluded.kind, app_display_name = excluded.app_display_name,
       device_display_name = excluded.device_display_name, profile_tag = excluded.profile_tag, lang = excluded.lang,
       data = excluded.data, pushkey_ts = excluded.pushkey_ts, failures = 0, failing_since_ts = null,
-      due_ts = case when pushers.due_ts is null then null else ${nowTs} end`.execute(tx);
+      due_ts = case when pushers.due_ts is null then null else excluded.pushkey_ts end`.execute(tx);
 }
 
 /** Removes a user's pusher, if it is there. */
@@ -156,16 +155,20 @@ export async function claimDuePushers(
   }));
 }
 
-/** Whatever was due up to a position was sent; the claim is longer, and the gateway's failures are forgotten. */
+/**
+ * Whatever was due up to a position was sent: the claim is longer, and the gateway's failures are forgotten. False when
+ * the pusher is gone.
+ */
 export async function advancePusher(
   db: Db,
   pusherNid: number,
   reached: { readonly position: number; readonly badge: number | undefined; readonly claimedUntilTs: number },
-): Promise<void> {
-  await sql`
+): Promise<boolean> {
+  const { rows } = await sql`
     update pushers set position = ${reached.position}, badge = ${reached.badge ?? null}, failures = 0,
       failing_since_ts = null, claimed_until_ts = ${reached.claimedUntilTs}
-    where pusher_nid = ${pusherNid}`.execute(db);
+    where pusher_nid = ${pusherNid} returning 1`.execute(db);
+  return rows.length > 0;
 }
 
 /**

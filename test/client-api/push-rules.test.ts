@@ -256,7 +256,7 @@ describe('push rules', () => {
 
   it('that are changed at once are all kept', async () => {
     await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => put('override', name)));
-    assert.deepEqual((await order('override')).toSorted(), ['a', 'b', 'c', 'd', 'e']);
+    assert.deepEqual(new Set(await order('override')), new Set(['a', 'b', 'c', 'd', 'e']));
     await put('override', 'z', {}, '?after=a');
     const ids = await order('override');
     assert.equal(ids.indexOf('z'), ids.indexOf('a') + 1);

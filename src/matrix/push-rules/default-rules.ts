@@ -10,14 +10,14 @@ const RING: JsonValue = { set_tweak: 'sound', value: 'ring' };
 const HIGHLIGHT: JsonValue = { set_tweak: 'highlight' };
 
 /**
- * The rules that every user has, in their order.
+ * The rules that every user has, in their order. Those that do not name the user are the same objects for everybody.
  * https://spec.matrix.org/v1.19/client-server-api/#predefined-rules
  */
 export function defaultPushRules(userId: UserId): PushRuleset {
   return {
     override: [
-      { ...rule(MASTER_RULE_ID, [], []), enabled: false },
-      rule('.m.rule.suppress_notices', [matches('content.msgtype', 'm.notice')], []),
+      MASTER,
+      NOTICES,
       rule(
         '.m.rule.invite_for_me',
         [
@@ -27,51 +27,61 @@ export function defaultPushRules(userId: UserId): PushRuleset {
         ],
         ['notify', SOUND],
       ),
-      rule('.m.rule.member_event', [matches('type', 'm.room.member')], []),
+      MEMBER_EVENTS,
       rule(
         '.m.rule.is_user_mention',
         [{ kind: 'event_property_contains', key: 'content.m\\.mentions.user_ids', value: userId }],
         ['notify', SOUND, HIGHLIGHT],
       ),
-      rule(
-        '.m.rule.is_room_mention',
-        [
-          { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true },
-          { kind: 'sender_notification_permission', key: 'room' },
-        ],
-        ['notify', HIGHLIGHT],
-      ),
-      rule(
-        '.m.rule.tombstone',
-        [matches('type', 'm.room.tombstone'), matches('state_key', '')],
-        ['notify', HIGHLIGHT],
-      ),
-      rule('.m.rule.reaction', [matches('type', 'm.reaction')], []),
-      rule('.m.rule.room.server_acl', [matches('type', 'm.room.server_acl'), matches('state_key', '')], []),
-      rule(
-        '.m.rule.suppress_edits',
-        [{ kind: 'event_property_is', key: 'content.m\\.relates_to.rel_type', value: 'm.replace' }],
-        [],
-      ),
+      ...LATER_OVERRIDES,
     ],
     content: [],
     room: [],
     sender: [],
-    underride: [
-      rule('.m.rule.call', [matches('type', 'm.call.invite')], ['notify', RING]),
-      rule(
-        '.m.rule.encrypted_room_one_to_one',
-        [ONE_TO_ONE, matches('type', 'm.room.encrypted')],
-        ['notify', SOUND],
-      ),
-      rule('.m.rule.room_one_to_one', [ONE_TO_ONE, matches('type', 'm.room.message')], ['notify', SOUND]),
-      rule('.m.rule.message', [matches('type', 'm.room.message')], ['notify']),
-      rule('.m.rule.encrypted', [matches('type', 'm.room.encrypted')], ['notify']),
-    ],
+    underride: UNDERRIDES,
   };
 }
 
+const MASTER: PushRule = { ...rule(MASTER_RULE_ID, [], []), enabled: false };
+const NOTICES = rule('.m.rule.suppress_notices', [matches('content.msgtype', 'm.notice')], []);
+const MEMBER_EVENTS = rule('.m.rule.member_event', [matches('type', 'm.room.member')], []);
+
+const LATER_OVERRIDES: readonly PushRule[] = [
+  rule(
+    '.m.rule.is_room_mention',
+    [
+      { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true },
+      { kind: 'sender_notification_permission', key: 'room' },
+    ],
+    ['notify', HIGHLIGHT],
+  ),
+  rule(
+    '.m.rule.tombstone',
+    [matches('type', 'm.room.tombstone'), matches('state_key', '')],
+    ['notify', HIGHLIGHT],
+  ),
+  rule('.m.rule.reaction', [matches('type', 'm.reaction')], []),
+  rule('.m.rule.room.server_acl', [matches('type', 'm.room.server_acl'), matches('state_key', '')], []),
+  rule(
+    '.m.rule.suppress_edits',
+    [{ kind: 'event_property_is', key: 'content.m\\.relates_to.rel_type', value: 'm.replace' }],
+    [],
+  ),
+];
+
 const ONE_TO_ONE: JsonObject = { kind: 'room_member_count', is: '2' };
+
+const UNDERRIDES: readonly PushRule[] = [
+  rule('.m.rule.call', [matches('type', 'm.call.invite')], ['notify', RING]),
+  rule(
+    '.m.rule.encrypted_room_one_to_one',
+    [ONE_TO_ONE, matches('type', 'm.room.encrypted')],
+    ['notify', SOUND],
+  ),
+  rule('.m.rule.room_one_to_one', [ONE_TO_ONE, matches('type', 'm.room.message')], ['notify', SOUND]),
+  rule('.m.rule.message', [matches('type', 'm.room.message')], ['notify']),
+  rule('.m.rule.encrypted', [matches('type', 'm.room.encrypted')], ['notify']),
+];
 
 function rule(ruleId: string, conditions: readonly JsonObject[], actions: readonly JsonValue[]): PushRule {
   return { ruleId, isDefault: true, enabled: true, conditions, pattern: undefined, actions };

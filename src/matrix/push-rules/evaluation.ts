@@ -30,24 +30,38 @@ export interface PushOutcome {
 interface PreparedRule {
   readonly conditions: readonly Condition[];
   readonly actions: readonly JsonValue[];
+  readonly needsDisplayName: boolean;
 }
 
-/** Prepares rules. Disabled ones, which never match, are left out. */
-export function compileRuleset(ruleset: PushRuleset): Evaluator {
-  const enabled = PUSH_RULE_KINDS.flatMap((kind) =>
-    ruleset[kind].filter((rule) => rule.enabled).map((rule) => ({ kind, rule })),
-  );
-  const prepared = enabled.map(({ kind, rule }): PreparedRule => ({
-    conditions: conditionsOf(kind, rule),
-    actions: rule.actions.filter((action) => !IGNORED_ACTIONS.has(action)),
-  }));
-  return {
-    evaluate: (pushed, user) =>
-      prepared.find(({ conditions }) => conditions.every((holds) => holds(pushed, user)))?.actions ?? [],
-    needsDisplayName: enabled.some(({ rule }) =>
-      rule.conditions.some((condition) => condition['kind'] === 'contains_display_name'),
-    ),
-  };
+/**
+ * Prepares rules, and remembers what it has prepared: most rules are the same for everybody. Disabled ones, which never
+ * match, are left out.
+ */
+export class PushRuleCompiler {
+  readonly #prepared = new WeakMap<PushRule, PreparedRule>();
+
+  compile(ruleset: PushRuleset): Evaluator {
+    const prepared = PUSH_RULE_KINDS.flatMap((kind) =>
+      ruleset[kind].filter((rule) => rule.enabled).map((rule) => this.#prepare(kind, rule)),
+    );
+    return {
+      evaluate: (pushed, user) =>
+        prepared.find(({ conditions }) => conditions.every((holds) => holds(pushed, user)))?.actions ?? [],
+      needsDisplayName: prepared.some((rule) => rule.needsDisplayName),
+    };
+  }
+
+  #prepare(kind: PushRuleKind, rule: PushRule): PreparedRule {
+    const known = this.#prepared.get(rule);
+    if (known !== undefined) return known;
+    const prepared = {
+      conditions: conditionsOf(kind, rule),
+      actions: rule.actions.filter((action) => !IGNORED_ACTIONS.has(action)),
+      needsDisplayName: rule.conditions.some((condition) => condition['kind'] === 'contains_display_name'),
+    };
+    this.#prepared.set(rule, prepared);
+    return prepared;
+  }
 }
 
 /** Reads a list of actions. */
@@ -72,5 +86,11 @@ function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] 
     return rule.pattern === undefined ? [() => false] : [eventMatch('content.body', rule.pattern)];
   if (kind === 'room') return [({ event }) => event['room_id'] === rule.ruleId];
   if (kind === 'sender') return [({ event }) => event['sender'] === rule.ruleId];
-  return rule.conditions.map(compileCondition);
+  return rule.conditions.map(whenFirstAsked);
+}
+
+/** Most conditions of a rule are never looked at: the one before them does not hold. */
+function whenFirstAsked(condition: JsonObject): Condition {
+  let compiled: Condition | undefined;
+  return (pushed, user) => (compiled ??= compileCondition(condition))(pushed, user);
 }

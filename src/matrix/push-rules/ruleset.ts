@@ -65,9 +65,10 @@ function findChange(
 }
 
 function withChange(rule: PushRule, change: DefaultRuleChange | undefined): PushRule {
+  if (change === undefined) return rule;
   return {
     ...rule,
-    enabled: change?.enabled ?? rule.enabled,
-    actions: change?.actions ?? rule.actions,
+    enabled: change.enabled ?? rule.enabled,
+    actions: change.actions ?? rule.actions,
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parseUserId } from '../../../src/matrix/identifiers.ts';
 import type { PushedEvent } from '../../../src/matrix/push-rules/conditions.ts';
 import { defaultPushRules } from '../../../src/matrix/push-rules/default-rules.ts';
-import { compileRuleset, outcomeOf } from '../../../src/matrix/push-rules/evaluation.ts';
+import { PushRuleCompiler, outcomeOf } from '../../../src/matrix/push-rules/evaluation.ts';
 import type { PushRuleKind } from '../../../src/matrix/push-rules/push-rule.ts';
 import {
   composePushRuleset,
@@ -434,7 +434,7 @@ function evaluate(
     mayNotify: (key) => key === 'room' && facts.mayNotify === true,
   };
   const user = facts.displayName === undefined ? NOBODY : { displayName: facts.displayName };
-  return compileRuleset(composePushRuleset(ALICE, written, changes)).evaluate(pushed, user);
+  return new PushRuleCompiler().compile(composePushRuleset(ALICE, written, changes)).evaluate(pushed, user);
 }
 
 function rule(kind: PushRuleKind, ruleId: string, parts: Partial<UserPushRule>): UserPushRule {

@@ -1,0 +1,90 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+
+interface GatewayAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly location?: string;
+}
+
+/** A push gateway on 127.0.0.1 that keeps what it is told. */
+export interface Gateway extends AsyncDisposable {
+  readonly url: string;
+  /** The notifications that came in and were not asked for yet, oldest first. */
+  readonly arrived: JsonObject[];
+  /** Paths of all requests. */
+  readonly paths: string[];
+  /** What is answered from now on. */
+  answer: (notification: JsonObject) => GatewayAnswer;
+  /** Calls back for every connection. */
+  onConnection(heard: () => void): void;
+  /** The next notification, when it comes. */
+  next(): Promise<JsonObject>;
+}
+
+const ACCEPT: Gateway['answer'] = () => ({ status: 200, body: { rejected: [] } });
+
+export async function startGateway(): Promise<Gateway> {
+  const arrived: JsonObject[] = [];
+  const paths: string[] = [];
+  let waiting: (() => void)[] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url ?? '');
+    readJson(request).then(
+      (body) => {
+        const notification = body['notification'];
+        if (!isJsonObject(notification)) return refuse(response);
+        arrived.push(notification);
+        const { status, body: answer, location } = gateway.answer(notification);
+        const headers = {
+          'Content-Type': 'application/json',
+          ...(location === undefined ? {} : { location }),
+        };
+        response.writeHead(status, headers).end(JSON.stringify(answer));
+        for (const wake of waiting.splice(0)) wake();
+      },
+      () => refuse(response),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const gateway: Gateway = {
+    url: `http://127.0.0.1:${portOf(server)}/_matrix/push/v1/notify`,
+    arrived,
+    paths,
+    answer: ACCEPT,
+    onConnection: (heard) => server.on('connection', heard),
+    async next() {
+      while (arrived.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      const [first] = arrived.splice(0, 1);
+      if (first === undefined) throw new Error('it was there a moment ago');
+      return first;
+    },
+    async [Symbol.asyncDispose]() {
+      waiting = [];
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return gateway;
+}
+
+async function readJson(request: IncomingMessage): Promise<JsonObject> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  const json: unknown = JSON.parse(Buffer.concat(chunks).toString());
+  if (!isJsonObject(json)) throw new Error('no object');
+  return json;
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(400).end();
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the gateway listens on no port');
+  return address.port;
+}
