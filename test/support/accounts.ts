@@ -131,5 +131,5 @@ export async function emptyAccountWorld(world: AccountWorld): Promise<void> {
   await world.test.database.pool.query(`
     delete from client_transactions; delete from device_list_changes; delete from devices; delete from filters;
     delete from openid_tokens; delete from registration_nonces; delete from registration_tokens;
-    delete from uia_sessions; delete from accounts; delete from users`);
+    delete from uia_sessions; delete from profile_fields; delete from accounts; delete from users`);
 }
