@@ -130,14 +130,15 @@ async function commitRoom(
   return outcome.roomId;
 }
 
-function chooseRoomId(deps: Pick<CreateRoomDeps, 'random' | 'serverName'>): RoomId {
+/** A room id for a room version whose servers choose them. */
+export function chooseRoomId(deps: Pick<CreateRoomDeps, 'random' | 'serverName'>): RoomId {
   const roomId = parseRoomId(`!${randomLetters(deps.random, 18)}:${deps.serverName}`);
   if (roomId === undefined) throw new Error(`the server name ${deps.serverName} is too long for room ids`);
   return roomId;
 }
 
 /** The creator may do anything that rooms allow at all: a refusal is the fault of what was wished for. */
-function asInvalidState(error: MatrixError): MatrixError {
+export function asInvalidState(error: MatrixError): MatrixError {
   return error.errcode === 'M_FORBIDDEN' ? invalidRoomState(error.message) : error;
 }
 

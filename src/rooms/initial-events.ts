@@ -1,7 +1,7 @@
 import { stateSlot } from '../matrix/event.ts';
 import type { RoomAlias, UserId } from '../matrix/identifiers.ts';
 import type { RoomVersionRules } from '../matrix/room-version.ts';
-import { isJsonObject, type JsonObject } from '../util/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../util/json.ts';
 import type { ClientEventInput } from './client-intent.ts';
 import { creatorsOfContent, mergeCreators } from './creators.ts';
 
@@ -51,7 +51,8 @@ export function listInitialEvents(
   const { creator } = around;
   const named = namedState(room);
   const wished = room.initialState.filter((event) => !overridesOne(named, event));
-  const create = createContent(room, around);
+  const trusted = room.preset === 'trusted_private_chat' ? room.invitees : [];
+  const create = createContent(room.creationContent, trusted, around);
   return [
     state('m.room.create', create),
     state('m.room.member', { ...around.creatorProfile, membership: 'join' }, creator),
@@ -74,14 +75,15 @@ function overridesOne(events: readonly InitialStateEvent[], event: InitialStateE
   return events.some((other) => stateSlot(other.type, other.stateKey) === slot);
 }
 
-function createContent(room: RoomDescription, around: RoomSurroundings): JsonObject {
+/** The content of a create event: what its maker wishes for, and what the room version asks for. */
+export function createContent(
+  wishes: JsonObject,
+  trusted: readonly UserId[],
+  around: Pick<RoomSurroundings, 'rules' | 'creator' | 'entropy'>,
+): JsonObject {
   const { rules, creator } = around;
-  const { creator: _, room_version: __, ...wished } = room.creationContent;
-  const additional = mergeCreators(
-    room.creationContent['additional_creators'],
-    room.preset === 'trusted_private_chat' ? room.invitees : [],
-    creator,
-  );
+  const { creator: _, room_version: __, ...wished } = wishes;
+  const additional = mergeCreators(wishes['additional_creators'], trusted, creator);
   return {
     ...wished,
     ...(rules.creatorInContent ? { creator } : {}),
@@ -129,8 +131,12 @@ function withTombstoneLevel(levels: JsonObject, override: JsonObject): JsonObjec
   const events = isJsonObject(levels['events']) ? levels['events'] : {};
   const wished = isJsonObject(override['events']) ? override['events']['m.room.tombstone'] : undefined;
   const stateDefault = levels['state_default'];
-  const tombstone = Math.max(150, typeof stateDefault === 'number' ? stateDefault + 1 : 0);
-  return { ...levels, events: { ...events, 'm.room.tombstone': wished ?? tombstone } };
+  return { ...levels, events: { ...events, 'm.room.tombstone': wished ?? tombstoneLevel(stateDefault) } };
+}
+
+/** More than any state takes, and so more than anyone has whom a creator has not made their equal. */
+export function tombstoneLevel(stateDefault: JsonValue | undefined): number {
+  return Math.max(150, typeof stateDefault === 'number' ? stateDefault + 1 : 0);
 }
 
 function presetState(preset: RoomPreset): readonly InitialStateEvent[] {

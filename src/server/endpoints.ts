@@ -33,6 +33,7 @@ import { roomMembershipEndpoints } from '../client-api/room-membership.ts';
 import { roomMessagesEndpoints } from '../client-api/room-messages.ts';
 import { roomSendEndpoints } from '../client-api/room-send.ts';
 import { roomStateEndpoints } from '../client-api/room-state.ts';
+import { roomUpgradeEndpoints } from '../client-api/room-upgrade.ts';
 import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
 import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
@@ -79,6 +80,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...roomMessagesEndpoints,
   ...roomSendEndpoints,
   ...roomStateEndpoints,
+  ...roomUpgradeEndpoints,
   ...roomsEndpoints,
   ...rtcTransportsEndpoints,
   ...syncEndpoints,

@@ -93,6 +93,18 @@ export async function listAliases(db: Db, roomNid: number): Promise<RoomAlias[]>
   return rows.map((row) => row.alias);
 }
 
+/** Lets the aliases of one room lead to another, which takes its place in the directory too. */
+export async function moveNames(db: Db, fromNid: number, toNid: number): Promise<void> {
+  await sql`
+    with moved as (
+      update room_aliases set room_nid = ${toNid} where room_nid = ${fromNid}
+    ), unpublished as (
+      delete from published_rooms where room_nid = ${fromNid} returning published_ts
+    )
+    insert into published_rooms (room_nid, published_ts) select ${toNid}::bigint, published_ts from unpublished
+    on conflict do nothing`.execute(db);
+}
+
 /** Puts a room into the directory or takes it out. */
 export async function setPublished(
   db: Db,
