@@ -65,24 +65,18 @@ async function makeThumbnail(
 ): Promise<Thumbnail> {
   const load = async (): Promise<Buffer> => buffer(await deps.fileStore.read(source.fileName));
   const rendered = await deps.thumbnailer.render(load, wish);
-  switch (rendered.kind) {
-    case 'original': {
-      const { fileName, byteCount } = source;
-      const file = { fileName, byteCount, contentType: rendered.contentType };
-      if (await hasRoomForThumbnail(deps.db, mediaId, MOST_KEPT))
-        await insertThumbnail(deps.db, mediaId, wish, file);
-      return readFile(deps.fileStore, file);
-    }
-    case 'made': {
-      const { bytes, contentType } = rendered;
-      await keep(deps, mediaId, wish, { bytes, contentType });
-      return { contentType, byteCount: bytes.length, content: Readable.from([bytes]) };
-    }
-    case 'too large':
-      throw imageTooLarge();
-    case 'no image':
-      throw unknownError('There are no thumbnails of such content');
+  if (rendered.kind === 'too large') throw imageTooLarge();
+  if (rendered.kind === 'no image') throw unknownError('There are no thumbnails of such content');
+  const { contentType } = rendered;
+  if (rendered.kind === 'made') {
+    const { bytes } = rendered;
+    await keep(deps, mediaId, wish, { bytes, contentType });
+    return { contentType, byteCount: bytes.length, content: Readable.from([bytes]) };
   }
+  const original = { fileName: source.fileName, byteCount: source.byteCount, contentType };
+  if (await hasRoomForThumbnail(deps.db, mediaId, MOST_KEPT))
+    await insertThumbnail(deps.db, mediaId, wish, original);
+  return readFile(deps.fileStore, original);
 }
 
 /** Writes a thumbnail down, unless the media has enough of them or another request was faster. */

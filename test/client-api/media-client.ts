@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
-import { request, succeed, textAt, type TestServer, type TestUser } from '../support/server.ts';
+import { succeed, textAt, type TestReply, type TestServer, type TestUser } from '../support/server.ts';
 
 /** An answer whose body may be anything. */
 export interface MediaReply {
@@ -22,7 +22,8 @@ type Server = Pick<TestServer, 'baseUrl'>;
 
 /** A GET whose answer is bytes. Without a user it carries no token. */
 export async function fetchMedia(server: Server, path: string, user?: TestUser): Promise<MediaReply> {
-  const headers: Record<string, string> = user === undefined ? {} : { authorization: `Bearer ${user.accessToken}` };
+  const headers: Record<string, string> =
+    user === undefined ? {} : { authorization: `Bearer ${user.accessToken}` };
   return readReply(await fetch(server.baseUrl + path, { headers }));
 }
 
@@ -67,9 +68,7 @@ export function thumbnail(server: Server, user: TestUser, path: string, query: s
 }
 
 /** The status and errcode of a refusal. */
-export function refusalOf(
-  reply: Pick<MediaReply, 'status' | 'json'> | Awaited<ReturnType<typeof request>>,
-): [number, unknown] {
+export function refusalOf(reply: Pick<MediaReply, 'status' | 'json'> | TestReply): [number, unknown] {
   const body = 'body' in reply ? reply.body : reply.json;
   return [reply.status, body['errcode']];
 }
@@ -85,7 +84,8 @@ function parseJson(response: Response, bytes: Buffer): JsonObject {
   return isJsonObject(value) ? value : {};
 }
 
-function pathIn(body: JsonObject): string {
+/** `/server/media` of an answer's mxc:// URI. */
+export function pathIn(body: JsonObject): string {
   const uri = textAt(body, 'content_uri');
   assert.match(uri, /^mxc:\/\/localhost\/[A-Za-z0-9_-]+$/);
   return uri.slice('mxc:/'.length);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sweepMedia } from '../../src/media/upload.ts';
 import {
   registerUser,
   request,
@@ -9,7 +10,7 @@ import {
   type TestServer,
   type TestUser,
 } from '../support/server.ts';
-import { create, download, refusalOf, tryUpload, upload } from './media-client.ts';
+import { create, download, pathIn, refusalOf, tryUpload, upload } from './media-client.ts';
 
 const MAX_BYTES = 100_000;
 const DAY_MS = 24 * 3_600_000;
@@ -93,7 +94,7 @@ describe('uploading', () => {
     it('brings its content, with its type and name', async () => {
       const body = await succeed(server, 'POST', '/_matrix/media/v1/create', { token: alice });
       assert.equal(body['unused_expires_at'], server.clock.nowMs() + DAY_MS);
-      const to = String(body['content_uri']).slice('mxc:/'.length);
+      const to = pathIn(body);
       const put = await tryUpload(server, alice, Buffer.from('later'), {
         to,
         contentType: 'text/plain',
@@ -123,7 +124,7 @@ describe('uploading', () => {
       const replies = await Promise.all(
         ['a', 'b', 'c', 'd'].map((text) => tryUpload(server, alice, Buffer.from(text), { to })),
       );
-      assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 409, 409, 409]);
+      assert.deepEqual(replies.map((reply) => reply.status).toSorted(byNumber), [200, 409, 409, 409]);
       assert.equal((await storedFiles()).length, before.length + 1);
     });
 
@@ -171,6 +172,18 @@ describe('URIs that were created in advance', () => {
     assert.deepEqual(refusalOf(await download(server, alice, to)), [404, 'M_NOT_FOUND']);
   });
 
+  it('are swept away once they have expired, and nothing else is', async () => {
+    await create(server, alice);
+    const kept = [await upload(server, alice, Buffer.from('x')), await create(server, alice)];
+    await tryUpload(server, alice, Buffer.from('x'), { to: kept[1] ?? '' });
+    server.clock.advance(DAY_MS);
+    const pending = await create(server, alice);
+    await sweepMedia(server.services);
+    const rows = await server.services.db.selectFrom('media').select('media_id').execute();
+    const left = rows.map((row) => `/localhost/${row.media_id}`);
+    assert.deepEqual(new Set(left), new Set([...kept, pending]));
+  });
+
   it('may be few at a time for each user, until some expire or get their content', async () => {
     const asked = Array.from({ length: 25 }, () =>
       request(server, 'POST', '/_matrix/media/v1/create', { token: alice }),
@@ -186,10 +199,14 @@ describe('URIs that were created in advance', () => {
     await create(server, await registerUser(server, 'bob'));
 
     const made = replies.find((reply) => reply.status === 200);
-    const to = String(made?.body['content_uri']).slice('mxc:/'.length);
+    const to = pathIn(made?.body ?? {});
     assert.equal((await tryUpload(server, alice, Buffer.from('x'), { to })).status, 200);
     await create(server, alice);
     server.clock.advance(DAY_MS);
     await create(server, alice);
   });
 });
+
+function byNumber(a: number, b: number): number {
+  return a - b;
+}
