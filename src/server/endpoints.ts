@@ -15,8 +15,10 @@ import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
 import { mediaDownloadsEndpoints } from '../client-api/media-downloads.ts';
 import { mediaEndpoints } from '../client-api/media.ts';
+import { mutualRoomsEndpoints } from '../client-api/mutual-rooms.ts';
 import { notificationEndpoints } from '../client-api/notifications.ts';
 import { openIdEndpoints } from '../client-api/openid.ts';
+import { peekingEndpoints } from '../client-api/peeking.ts';
 import { presenceEndpoints } from '../client-api/presence.ts';
 import { profilesEndpoints } from '../client-api/profiles.ts';
 import { pushRuleEndpoints } from '../client-api/push-rules.ts';
@@ -62,8 +64,10 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...logoutEndpoints,
   ...mediaDownloadsEndpoints,
   ...mediaEndpoints,
+  ...mutualRoomsEndpoints,
   ...notificationEndpoints,
   ...openIdEndpoints,
+  ...peekingEndpoints,
   ...presenceEndpoints,
   ...profilesEndpoints,
   ...pushRuleEndpoints,
