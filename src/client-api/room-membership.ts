@@ -10,9 +10,14 @@ import { oldPath, thirdPartyInvitesDenied, userIdField } from './room-fields.ts'
 
 export type RoomMembershipDeps = JoinDeps;
 
-const reasonBody = z.object({ reason: z.string().optional() });
+/** Clients may leave the reason out, or say that there is none. */
+const reasonField = z
+  .string()
+  .nullish()
+  .transform((reason) => reason ?? undefined);
+const reasonBody = z.object({ reason: reasonField });
 const targetBody = z
-  .object({ user_id: userIdField, reason: z.string().optional() })
+  .object({ user_id: userIdField, reason: reasonField })
   .transform((body) => ({ userId: body.user_id, reason: body.reason }));
 
 /** Whatever a client writes goes into its member event, but for what is meant for the server. */

@@ -221,6 +221,13 @@ describe('room membership', () => {
       }
     });
 
+    it('takes null for no reason', async () => {
+      const roomId = await makeSharedRoom(server, alice, bob);
+      const kick = await act(server, alice, roomId, 'kick', { user_id: bob.userId, reason: null });
+      assert.equal(kick.status, 200);
+      assert.deepEqual((await memberEvent(roomId, bob))['content'], { membership: 'leave' });
+    });
+
     it('refuses to kick who was never there, has left or is banned', async () => {
       const roomId = await makeSharedRoom(server, alice, bob);
       const kick = (user: TestUser): Promise<TestReply> =>
