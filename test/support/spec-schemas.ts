@@ -75,11 +75,14 @@ function withoutExamples(value: unknown): Node {
   const strip = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(strip);
     if (!isNode(part)) return part;
-    return Object.fromEntries(
+    const kept = Object.fromEntries(
       Object.entries(part)
         .filter(([key, member]) => (key !== 'example' && key !== 'examples') || isSchemaOf(member))
         .map(([key, member]) => [key, strip(member)]),
     );
+    // A schema that is a reference and no more is followed by ajv from the wrong file.
+    const isBare = typeof kept['$ref'] === 'string' && Object.keys(kept).length === 1;
+    return isBare ? { allOf: [kept] } : kept;
   };
   const stripped = strip(value);
   return isNode(stripped) ? stripped : {};
