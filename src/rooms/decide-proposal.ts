@@ -121,7 +121,7 @@ async function isStillWatched(
   const gone = { kind: 'ended', outcome: { kind: 'future-gone' }, snapshot: start } as const;
   if (resolves?.isWithdrawn?.() === true) return gone;
   if (resolves?.contested !== undefined && isOvertaken(start, resolves.contested)) return gone;
-  const watched = resolves?.watched;
+  const watched = proposal.onlyWhile ?? resolves?.watched;
   if (watched === undefined) return { kind: 'checked', snapshot: start };
   let snapshot = start;
   if (!knows(snapshot, watched.slot)) {
