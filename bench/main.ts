@@ -23,7 +23,9 @@ if (values.help || values.base === undefined) {
 } else {
   const results = await measureSends(values.base, Number(values.rounds), Number(values.seconds) * 1000);
   for (const { name, unit, median, rounds } of results) {
-    console.log(`${name.padEnd(36)} ${median.toFixed(0).padStart(8)} ${unit}  [${rounds.map((r) => r.toFixed(0)).join(' ')}]`);
+    console.log(
+      `${name.padEnd(36)} ${median.toFixed(0).padStart(8)} ${unit}  [${rounds.map((r) => r.toFixed(0)).join(' ')}]`,
+    );
   }
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
 }

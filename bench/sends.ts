@@ -20,8 +20,14 @@ export async function makeUser(client: BenchClient): Promise<Member> {
 }
 
 /** Makes a public room and lets the others join. */
-export async function makeRoom(client: BenchClient, creator: Member, others: readonly Member[]): Promise<string> {
-  const body = await client.call('POST', '/_matrix/client/v3/createRoom', creator.token, { preset: 'public_chat' });
+export async function makeRoom(
+  client: BenchClient,
+  creator: Member,
+  others: readonly Member[],
+): Promise<string> {
+  const body = await client.call('POST', '/_matrix/client/v3/createRoom', creator.token, {
+    preset: 'public_chat',
+  });
   const roomId = textAt(body, 'room_id');
   for (const other of others) {
     await client.call('POST', `/_matrix/client/v3/join/${encodeURIComponent(roomId)}`, other.token, {});
@@ -51,7 +57,9 @@ export async function measureSends(
     return client.call('PUT', path, user.token, { msgtype: 'm.text', body: `message number ${turn}` });
   };
   const results = [
-    await measure('sends, 1 sender', 'events/s', rounds, () => throughput(1, roundMs, () => send(first, shared))),
+    await measure('sends, 1 sender', 'events/s', rounds, () =>
+      throughput(1, roundMs, () => send(first, shared)),
+    ),
     await measure('sends, 10 senders in one room', 'events/s', rounds, () =>
       throughput(10, roundMs, (worker) => send(users[worker], shared)),
     ),

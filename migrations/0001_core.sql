@@ -5,7 +5,7 @@ create table stream (
   position bigint not null
 );
 insert into stream (position) values (0);
-comment on table stream is 'One row: the newest position. A writer that allots positions locks it until it commits, so that positions become visible in order and without gaps.';
+comment on table stream is 'One row: the newest position. A writer that allots positions locks it until it commits, so that positions become visible in order. Some are never used.';
 
 create table users (
   user_nid bigint generated always as identity primary key,

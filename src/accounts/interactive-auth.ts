@@ -48,7 +48,13 @@ export interface InteractiveAuthDeps extends StageDeps {
   readonly random: Random;
 }
 
-const authShape = z.looseObject({ type: z.string().optional(), session: z.string().regex(/^[^\0]*$/).optional() });
+const authShape = z.looseObject({
+  type: z.string().optional(),
+  session: z
+    .string()
+    .regex(/^[^\0]*$/)
+    .optional(),
+});
 type Auth = z.infer<typeof authShape>;
 
 /**

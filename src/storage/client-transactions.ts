@@ -28,7 +28,10 @@ export interface ClientTransactionKey {
 }
 
 /** The answer that was given to the same request before. */
-export async function findTransactionResponse(db: Db, key: ClientTransactionKey): Promise<JsonObject | undefined> {
+export async function findTransactionResponse(
+  db: Db,
+  key: ClientTransactionKey,
+): Promise<JsonObject | undefined> {
   const { rows } = await sql<{ response: string }>`
     select response from client_transactions
     where user_nid = ${key.userNid} and device_id = ${key.deviceId}
@@ -54,7 +57,9 @@ export async function insertTransaction(
 
 /** Forgets the transactions of a device that is gone. */
 export async function deleteTransactionsOfDevice(tx: Tx, userNid: number, deviceId: DeviceId): Promise<void> {
-  await sql`delete from client_transactions where user_nid = ${userNid} and device_id = ${deviceId}`.execute(tx);
+  await sql`delete from client_transactions where user_nid = ${userNid} and device_id = ${deviceId}`.execute(
+    tx,
+  );
 }
 
 /** Forgets transactions older than `beforeTs`: nobody repeats a request after that long. */

@@ -23,7 +23,7 @@ export type DatabaseAddress =
 const MOST_STATEMENT_NAMES = 500;
 
 /** bigint columns (ids, positions, milliseconds) stay far below 2^53, so that they are numbers here. */
-const INT8_OID = 20;
+const INT8_OID = pg.types.builtins.INT8;
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
     oid === INT8_OID && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format ?? 'text'),
@@ -88,7 +88,7 @@ export function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<
 
 /**
  * The first of `count` positions in the one stream that all readers follow. The row stays locked until the
- * transaction ends, so that positions become visible in order and without gaps. Call it first in a transaction:
+ * transaction ends, so that positions become visible in order (numbers may be left out). Call it first in a transaction:
  * everyone locks this row before any other, which leaves no cycle to deadlock in.
  */
 export async function allotPositions(tx: Tx, count: number): Promise<number> {

@@ -78,7 +78,9 @@ export async function listMembers(
   db: Db,
   roomNid: number,
   memberships: readonly Membership[],
-): Promise<{ userNid: number; userId: UserId; membership: Membership; isLocal: boolean; eventNid: number }[]> {
+): Promise<
+  { userNid: number; userId: UserId; membership: Membership; isLocal: boolean; eventNid: number }[]
+> {
   const { rows } = await sql<{
     user_nid: number;
     user_id: UserId;

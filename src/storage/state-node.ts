@@ -47,7 +47,10 @@ export interface EncodedNode {
 /** The stored form of a node and its name. */
 export function encodeNode(node: StateNode): EncodedNode {
   const body = node.kind === 'leaf' ? encodeLeaf(node) : encodeBranch(node);
-  const hash = createHash('sha256').update(body).digest('hex').slice(0, HASH_BYTES * 2);
+  const hash = createHash('sha256')
+    .update(body)
+    .digest('hex')
+    .slice(0, HASH_BYTES * 2);
   return { root: hash as StateRoot, body };
 }
 
@@ -107,7 +110,9 @@ function encodeBranch(branch: StateBranch): Buffer {
     if (child !== undefined) bitmap |= 1 << index;
   });
   bytes.push(bitmap & 0xff, bitmap >>> 8);
-  const hashes = branch.children.filter((child) => child !== undefined).map((child) => Buffer.from(child, 'hex'));
+  const hashes = branch.children
+    .filter((child) => child !== undefined)
+    .map((child) => Buffer.from(child, 'hex'));
   return Buffer.concat([Buffer.from(bytes), ...hashes]);
 }
 

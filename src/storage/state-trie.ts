@@ -82,7 +82,8 @@ export class StateTrie {
       const next: StateRoot[] = [];
       for (const name of names) {
         const node = nodes(name);
-        if (node.kind === 'leaf') for (const entry of node.entries) entries.set(entry.stateKeyNid, entry.eventNid);
+        if (node.kind === 'leaf')
+          for (const entry of node.entries) entries.set(entry.stateKeyNid, entry.eventNid);
         else next.push(...node.children.filter((child) => child !== undefined));
       }
       names = next;
@@ -105,7 +106,10 @@ export class StateTrie {
    * The state that `changes` make of `root`. The new nodes are returned for the commit to write; they can be
    * read through this trie at once.
    */
-  async apply(root: StateRoot, changes: StateChanges): Promise<{ root: StateRoot; nodes: readonly EncodedNode[] }> {
+  async apply(
+    root: StateRoot,
+    changes: StateChanges,
+  ): Promise<{ root: StateRoot; nodes: readonly EncodedNode[] }> {
     const made: EncodedNode[] = [];
     if (changes.size === 0) return { root, nodes: made };
     const result = await this.#applyTo(root, 0, [...changes], made);
@@ -156,14 +160,16 @@ export class StateTrie {
     const gathered: StateEntry[] = [];
     for (const child of children) {
       if (child === undefined) continue;
-      for (const [stateKeyNid, eventNid] of await this.listEntries(child)) gathered.push({ stateKeyNid, eventNid });
+      for (const [stateKeyNid, eventNid] of await this.listEntries(child))
+        gathered.push({ stateKeyNid, eventNid });
     }
     return this.#build(gathered.toSorted(byStateKey), level, made);
   }
 
   /** Builds the node for sorted entries, splitting what is too large for a leaf. */
   #build(entries: readonly StateEntry[], level: number, made: EncodedNode[]): StateRoot {
-    if (entries.length <= LEAF_LIMIT || level === DEEPEST_LEVEL) return this.#keep({ kind: 'leaf', entries }, made);
+    if (entries.length <= LEAF_LIMIT || level === DEEPEST_LEVEL)
+      return this.#keep({ kind: 'leaf', entries }, made);
     const children: (StateRoot | undefined)[] = [];
     for (let index = 0; index < 16; index += 1) {
       const mine = entries.filter((entry) => childIndex(entry.stateKeyNid, level) === index);
@@ -191,7 +197,9 @@ export class StateTrie {
     if (missing.length > 0) {
       const { rows } = await sql<StateNodeTable>`
         select hash, body from state_nodes
-        where hash = any(select decode(name, 'hex') from unnest(${missing}::text[]) as name)`.execute(this.#db);
+        where hash = any(select decode(name, 'hex') from unnest(${missing}::text[]) as name)`.execute(
+        this.#db,
+      );
       for (const row of rows) {
         const node = decodeNode(row.body);
         nodes.set(stateRootOf(row.hash), node);

@@ -28,7 +28,9 @@ describe('the pipeline', () => {
       const second = await test.send(roomId, bob, 'two');
       assert.deepEqual(second.event.prevEvents, [first.event.eventId]);
       assert.equal(second.event.depth, first.event.depth + 1);
-      assert.ok(second.position !== undefined && first.position !== undefined && second.position > first.position);
+      assert.ok(
+        second.position !== undefined && first.position !== undefined && second.position > first.position,
+      );
     });
   }
 
@@ -39,16 +41,17 @@ describe('the pipeline', () => {
       content: { msgtype: 'm.text', body: 'let me in' },
     });
     assert.equal(outcome.kind, 'refused');
-    assert.ok(outcome.kind === 'refused' && outcome.error.status === 403 && outcome.error.message.length > 10);
+    assert.ok(
+      outcome.kind === 'refused' && outcome.error.status === 403 && outcome.error.message.length > 10,
+    );
   });
 
   it('answers an unknown room with 404', async () => {
     const roomId = await test.createRoom(alice, '11');
-    const outcome = await test.propose(
-      `${roomId}x` as typeof roomId,
-      alice,
-      { type: 'm.room.message', content: { msgtype: 'm.text', body: '' } },
-    );
+    const outcome = await test.propose(`${roomId}x` as typeof roomId, alice, {
+      type: 'm.room.message',
+      content: { msgtype: 'm.text', body: '' },
+    });
     assert.ok(outcome.kind === 'refused' && outcome.error.errcode === 'M_NOT_FOUND');
   });
 
@@ -62,7 +65,9 @@ describe('the pipeline', () => {
 
   it('gives many senders at once one line of events, each on top of the one before', async () => {
     const roomId = await test.createRoom(alice);
-    const events = await Promise.all(Array.from({ length: 300 }, (_, n) => test.send(roomId, alice, `message ${n}`)));
+    const events = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => test.send(roomId, alice, `message ${n}`)),
+    );
     const byPosition = events.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0));
     for (const [index, event] of byPosition.entries()) {
       if (index > 0) assert.deepEqual(event.event.prevEvents, [byPosition[index - 1]?.event.eventId]);
@@ -79,19 +84,25 @@ describe('the pipeline', () => {
       Array.from({ length: 120 }, (_, n) => test.setState(roomId, alice, 'test.state', `key ${n}`, { n })),
     );
     await Promise.all(
-      Array.from({ length: 60 }, (_, n) => test.setState(roomId, alice, 'test.state', `key ${n * 2}`, { n: -n })),
+      Array.from({ length: 60 }, (_, n) =>
+        test.setState(roomId, alice, 'test.state', `key ${n * 2}`, { n: -n }),
+      ),
     );
     const { rows } = await sql<{ state_root: Buffer; room_nid: number }>`
       select state_root, room_nid from rooms where room_id = ${roomId}`.execute(database.database.db);
     const room = rows[0];
     assert.ok(room !== undefined);
     const flat = await sql<{ state_key_nid: number; event_nid: number }>`
-      select state_key_nid, event_nid from current_state where room_nid = ${room.room_nid}`.execute(database.database.db);
+      select state_key_nid, event_nid from current_state where room_nid = ${room.room_nid}`.execute(
+      database.database.db,
+    );
     const fresh = makePipeline(database);
     const trie = await fresh.pipeline.trie.listEntries(room.state_root.toString('hex') as never);
     assert.deepEqual(
       new Map([...trie].toSorted(([a], [b]) => a - b)),
-      new Map(flat.rows.map((row) => [row.state_key_nid, row.event_nid] as const).toSorted(([a], [b]) => a - b)),
+      new Map(
+        flat.rows.map((row) => [row.state_key_nid, row.event_nid] as const).toSorted(([a], [b]) => a - b),
+      ),
     );
     assert.equal(flat.rows.length, 124);
   });

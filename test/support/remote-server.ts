@@ -54,7 +54,11 @@ export function remoteEvent(roomId: RoomId, version: RoomVersion, parts: RemoteE
 }
 
 /** Feeds a PDU through the one door. */
-export function receive(test: TestPipeline, event: MatrixEvent, placement: 'live' | 'outlier' = 'live'): Promise<Outcome> {
+export function receive(
+  test: TestPipeline,
+  event: MatrixEvent,
+  placement: 'live' | 'outlier' = 'live',
+): Promise<Outcome> {
   return test.pipeline.submit({ roomId: event.roomId, intents: [{ kind: 'received', event, placement }] });
 }
 
