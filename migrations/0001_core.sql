@@ -33,6 +33,7 @@ create table rooms (
   version bigint not null,
   state_root bytea not null
 );
+comment on table rooms is 'The rooms that this server knows.';
 comment on column rooms.version is 'Optimistic guard: each commit into the room adds one, and fails when it expected another number.';
 comment on column rooms.state_root is 'Root of the current, resolved state in state_nodes.';
 
@@ -64,6 +65,7 @@ create table events (
   rejection text,
   json text not null
 );
+comment on table events is 'Every event of every room, also those that clients never see: the row says what became of it.';
 comment on column events.position is 'Place in the stream; negative for backfilled events; null for what clients never see (outliers, rejected, soft-failed).';
 comment on column events.status is '0 accepted, 1 soft-failed, 2 rejected, 3 outlier.';
 comment on column events.state_before is 'State root before the event; null for outliers.';
@@ -86,6 +88,8 @@ create table forward_extremities (
   event_nid bigint not null,
   primary key (room_nid, event_nid)
 );
+
+comment on table forward_extremities is 'The accepted events that no other accepted event cites: what the next event is put on.';
 
 create table missing_prev_events (
   room_nid bigint not null,

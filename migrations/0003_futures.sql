@@ -25,6 +25,7 @@ create table futures (
   sent_event_id text,
   error text
 );
+comment on table futures is 'Events for later: who owns them, what ends them and how they ended.';
 comment on column futures.token_id is 'The random half of the future_token; null for delayed events, whose delay id is the capability.';
 comment on column futures.public_id is 'Names the future in placeholders of event ids; gives no power over it. Null for delayed events.';
 comment on column futures.since_ts is 'When the timer was last started: created or refreshed.';
