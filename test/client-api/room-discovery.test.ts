@@ -108,6 +108,8 @@ describe('finding rooms', () => {
       makeRoom(server, alice, { ...wishes, creation_content: { type: 'm.space' } });
     const adopt = async (space: string, child: string, content: JsonObject = {}): Promise<void> => {
       const full = { via: ['localhost'], ...content };
+      // Children of the same moment would be in the order of their ids, which are random.
+      server.clock.advance(1);
       assert.equal((await putState(server, alice, space, 'm.space.child', full, child)).status, 200);
     };
     const hierarchy = (user: TestUser, space: string, query = ''): Promise<TestReply> =>
