@@ -33,6 +33,7 @@ import {
   type LiveTestServer,
   type TestUser,
 } from '../support/server.ts';
+import { unrefTimers } from '../support/unref-timers.ts';
 import { until } from '../support/until.ts';
 
 /** How long the leave event of a crashed device may take to be written. */
@@ -121,9 +122,11 @@ describe('matrix-js-sdk with encryption', function () {
   let roomId: string;
   let rootId: string;
   let restoreConsole: () => void = () => undefined;
+  let restoreTimers: () => void = () => undefined;
 
   before(async () => {
     restoreConsole = silenceConsole();
+    restoreTimers = unrefTimers();
     server = await startLiveTestServer();
     alicePhone = await startDevice(alice, await registerUser(server, alice.localpart));
     bobPhone = await startDevice(bob, await registerUser(server, bob.localpart));
@@ -131,6 +134,7 @@ describe('matrix-js-sdk with encryption', function () {
   after(async () => {
     for (const { client } of devices) client.stopClient();
     await server[Symbol.asyncDispose]();
+    restoreTimers();
     restoreConsole();
   });
 

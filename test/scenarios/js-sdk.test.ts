@@ -15,13 +15,15 @@ import {
 } from 'matrix-js-sdk';
 import { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
 import type { LivekitFocus, LivekitFocusActive } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
+import { silenceConsole } from '../support/quiet-console.ts';
 import { registerUser, startLiveTestServer, succeed, type LiveTestServer } from '../support/server.ts';
+import { unrefTimers } from '../support/unref-timers.ts';
+import { until } from '../support/until.ts';
 
 const CALL_MEMBER: string = EventType.GroupCallMemberPrefix;
 /** How long the leave event of a crashed device may take to be written. */
 const LEAVE_DELAY_MS = 4_000;
 const KEEP_ALIVE_MS = 800;
-const PATIENCE_MS = 20_000;
 
 interface Device {
   readonly client: MatrixClient;
@@ -31,17 +33,6 @@ interface Device {
   crash(): unknown;
 }
 
-const NOISE = ['debug', 'info', 'log', 'trace', 'warn', 'error'] as const;
-
-/** The SDK says everything it does on the console; the answer makes the console speak again. */
-function silenceConsole(): () => void {
-  const voices = NOISE.map((name) => [name, console[name]] as const);
-  for (const name of NOISE) console[name] = () => undefined;
-  return () => {
-    for (const [name, voice] of voices) console[name] = voice;
-  };
-}
-
 describe('matrix-js-sdk', function () {
   this.timeout(90_000);
   let server: LiveTestServer;
@@ -49,9 +40,11 @@ describe('matrix-js-sdk', function () {
   let bob: Device;
   let roomId: string;
   let restoreConsole: () => void = () => undefined;
+  let restoreTimers: () => void = () => undefined;
 
   before(async () => {
     restoreConsole = silenceConsole();
+    restoreTimers = unrefTimers();
     server = await startLiveTestServer();
     [alice, bob] = await Promise.all([startDevice('alice'), startDevice('bob')]);
     const room = await alice.client.createRoom({ visibility: Visibility.Private, invite: [bob.userId] });
@@ -71,6 +64,7 @@ describe('matrix-js-sdk', function () {
     alice?.client.stopClient();
     bob?.client.stopClient();
     await server[Symbol.asyncDispose]();
+    restoreTimers();
     restoreConsole();
   });
 
@@ -101,14 +95,6 @@ describe('matrix-js-sdk', function () {
     await client.startClient({ initialSyncLimit: 20 });
     await ready;
     return { client, userId: user.userId, accessToken: user.accessToken, crash: () => (isCrashed = true) };
-  }
-
-  async function until(what: string, condition: () => boolean): Promise<void> {
-    const end = Date.now() + PATIENCE_MS;
-    while (!condition()) {
-      if (Date.now() > end) assert.fail(`waited ${PATIENCE_MS} ms for ${what}`);
-      await pause(10);
-    }
   }
 
   function timeline(device: Device): MatrixEvent[] {
