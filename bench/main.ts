@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { measureHeartbeats } from './heartbeats.ts';
 import { measureSends } from './sends.ts';
 
 const USAGE = `Usage: npm run bench -- --base http://127.0.0.1:8008 [--rounds 5] [--seconds 3] [--json FILE]
@@ -21,10 +22,14 @@ if (values.help || values.base === undefined) {
   console.log(USAGE);
   process.exitCode = values.help ? 0 : 2;
 } else {
-  const results = await measureSends(values.base, Number(values.rounds), Number(values.seconds) * 1000);
-  for (const { name, unit, median, rounds } of results) {
+  const rounds = Number(values.rounds);
+  const results = [
+    ...(await measureSends(values.base, rounds, Number(values.seconds) * 1000)),
+    ...(await measureHeartbeats(values.base, rounds)),
+  ];
+  for (const { name, unit, median, rounds: figures } of results) {
     console.log(
-      `${name.padEnd(36)} ${median.toFixed(0).padStart(8)} ${unit}  [${rounds.map((r) => r.toFixed(0)).join(' ')}]`,
+      `${name.padEnd(36)} ${median.toFixed(0).padStart(8)} ${unit}  [${figures.map((r) => r.toFixed(0)).join(' ')}]`,
     );
   }
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
