@@ -34,7 +34,7 @@ function fill(value: JsonValue, sendNowId: EventId): JsonValue {
   return isTemplateVariable(value) ? sendNowId : value;
 }
 
-/** An id as long as any that a send_now event may get: what sizes are checked with before the id is known. */
+/** An id of the greatest length that a send_now event may get: what sizes are checked with before the id is known. */
 export function longestEventId(serverName: ServerName): EventId {
   const eventId = parseEventId(
     `$${'x'.repeat(Math.max(HASHED_ID_LENGTH, CHOSEN_ID_LENGTH + serverName.length))}`,

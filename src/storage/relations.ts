@@ -13,7 +13,7 @@ export interface Parent {
 /** What children are aggregated by. */
 export type AggregatedType = 'm.replace' | 'm.thread' | 'm.reference';
 
-/** Which of the events have children that are aggregated: cheap where none has any. */
+/** Which of the events have children that are aggregated: cheap where there are none. */
 export async function listAggregated(
   db: Db,
   eventIds: readonly EventId[],
