@@ -1,7 +1,7 @@
 import type { ServerName } from '../matrix/identifiers.ts';
 import type { RoomVersion } from '../matrix/room-version.ts';
 import type { LogLevel } from '../util/log.ts';
-import { collectTexts, type ConfigSources } from './sources.ts';
+import { collectTexts, type ConfigSources, type GivenTexts } from './sources.ts';
 import * as settings from './settings.ts';
 import { isLoopback, type ListenAddress } from './values.ts';
 
@@ -91,5 +91,22 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       cancelOnOthersState: read(settings.FUTURES_CANCEL_ON_STATE),
     },
   };
+  complaints.push(...listTlsGaps(config, texts));
   return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };
+}
+
+/** TLS takes all three: where, the certificate and its key. */
+function listTlsGaps(config: Config, texts: GivenTexts['texts']): readonly string[] {
+  const parts = [
+    [settings.FEDERATION_LISTEN.key, config.federationListen],
+    [settings.TLS_CERT.key, config.tlsCertPath],
+    [settings.TLS_KEY.key, config.tlsKeyPath],
+  ] as const;
+  const missing = parts.filter(([, value]) => value === undefined).map(([key]) => key);
+  if (missing.length === 0) return [];
+  return parts.flatMap(([key, value]) =>
+    value === undefined
+      ? []
+      : [`${texts.get(key)?.name ?? key}: has no use without ${missing.join(' and ')}.`],
+  );
 }

@@ -93,23 +93,22 @@ export const LISTEN: Setting<ListenAddress> = {
 
 export const FEDERATION_LISTEN: Setting<ListenAddress | undefined> = {
   key: 'federation_listen',
-  about: 'Where all APIs are served over TLS, for other servers',
+  about: 'Where all APIs are served over TLS as well, with `tls_cert` and `tls_key`',
   ...ADDRESS,
-  ...OFF,
+  fallback: undefined,
+  fallbackText: 'off',
 };
 
 export const TLS_CERT: Setting<string | undefined> = {
   key: 'tls_cert',
-  about: 'PEM file of the certificate chain for federation_listen',
+  about: 'PEM file of the certificate chain for `federation_listen`, read at the start',
   ...PATH,
-  unavailable: true,
 };
 
 export const TLS_KEY: Setting<string | undefined> = {
   key: 'tls_key',
-  about: 'PEM file of the private key for federation_listen',
+  about: 'PEM file of the private key for `federation_listen`, read at the start',
   ...PATH,
-  unavailable: true,
 };
 
 export const FEDERATION_CA: Setting<string | undefined> = {

@@ -14,6 +14,7 @@ import type { Log } from '../util/log.ts';
 import { Disposal } from '../util/disposal.ts';
 import type { Random } from '../util/random.ts';
 import { allEndpoints } from './endpoints.ts';
+import { openListeners } from './listeners.ts';
 import { startServices, type Services } from './services.ts';
 import { loadSigningKey } from './signing-key-file.ts';
 
@@ -56,10 +57,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
     });
     started.use(app);
-    const { port } = await app.listen(config.listen);
+    const urls = await openListeners(app, config);
     started.defer(sweepRegularly(services));
     return {
-      urls: [`http://${hostInUrl(config.listen.host)}:${port}`],
+      urls,
       services,
       stop: () => started[Symbol.asyncDispose](),
     };
@@ -106,8 +107,4 @@ function sweepRegularly(services: Services): () => void {
   };
   sweep();
   return () => timer?.cancel();
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

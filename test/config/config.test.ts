@@ -62,6 +62,9 @@ describe('the configuration', () => {
       MORROW_DATABASE_URL: 'postgres://morrow:secret@db/morrow',
       MORROW_POSTGRES_BIN: '/usr/lib/postgresql/15/bin',
       MORROW_LISTEN: '[::]:80',
+      MORROW_FEDERATION_LISTEN: '0.0.0.0:8448',
+      MORROW_TLS_CERT: '/etc/tls/cert.pem',
+      MORROW_TLS_KEY: '/etc/tls/key.pem',
       MORROW_REGISTRATION: 'token',
       MORROW_REGISTRATION_SHARED_SECRET: 'hush',
       MORROW_RATE_LIMITS: 'off',
@@ -87,6 +90,9 @@ describe('the configuration', () => {
         databaseUrl: 'postgres://morrow:secret@db/morrow',
         postgresBin: '/usr/lib/postgresql/15/bin',
         listen: { host: '::', port: 80 },
+        federationListen: { host: '0.0.0.0', port: 8448 },
+        tlsCertPath: '/etc/tls/cert.pem',
+        tlsKeyPath: '/etc/tls/key.pem',
         registration: 'token',
         registrationSharedSecret: 'hush',
         rateLimits: false,
@@ -187,9 +193,6 @@ describe('a bad configuration', () => {
   }
 
   for (const [name, value] of [
-    ['MORROW_FEDERATION_LISTEN', '0.0.0.0:8448'],
-    ['MORROW_TLS_CERT', 'cert.pem'],
-    ['MORROW_TLS_KEY', 'key.pem'],
     ['MORROW_FEDERATION_CA', 'ca.pem'],
     ['MORROW_APPSERVICE_DIR', 'appservices'],
     ['MORROW_TEST_CLOCK', 'on'],
@@ -204,6 +207,16 @@ describe('a bad configuration', () => {
 
   it('accepts that a feature that does not exist is off', () => {
     assert.equal(configOf({ MORROW_TEST_CLOCK: 'off' }).testClock, false);
+  });
+
+  it('asks for all that TLS needs, or for nothing of it', () => {
+    assert.deepEqual(complaintsOf({ MORROW_FEDERATION_LISTEN: '0.0.0.0:8448' }), [
+      'MORROW_FEDERATION_LISTEN: has no use without tls_cert and tls_key.',
+    ]);
+    assert.deepEqual(complaintsOf({ MORROW_TLS_KEY: 'key.pem' }, 'tls_cert: cert.pem\n'), [
+      'morrow.yaml: tls_cert: has no use without federation_listen.',
+      'MORROW_TLS_KEY: has no use without federation_listen.',
+    ]);
   });
 
   it('never prints a secret', () => {
