@@ -3,6 +3,7 @@ import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import { setPasswordHash } from '../storage/accounts.ts';
 import { allotPositions, inTransaction } from '../storage/database.ts';
 import { deleteDevices, recordDeviceListChanges } from '../storage/devices.ts';
+import { deleteLoginTokensOf } from '../storage/login-tokens.ts';
 import type { JsonObject } from '../util/json.ts';
 import { authenticateInteractively, type InteractiveAuthDeps } from './interactive-auth.ts';
 import type { LogoutDeps } from './logout.ts';
@@ -41,6 +42,8 @@ export async function changePassword(
     const position = await allotPositions(tx, 1);
     if (!(await setPasswordHash(tx, owner.userNid, passwordHash)))
       throw userDeactivated('The account is deactivated');
+    // Whoever knew the old password may have made some.
+    await deleteLoginTokensOf(tx, owner.userNid);
     if (!change.logoutDevices) return;
     const deleted = await deleteDevices(tx, owner.userNid, { allBut: owner.deviceId });
     await recordDeviceListChanges(tx, owner.userNid, deleted, position);

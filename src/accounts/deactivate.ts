@@ -2,6 +2,7 @@ import type { UserId } from '../matrix/identifiers.ts';
 import { markDeactivated } from '../storage/accounts.ts';
 import { allotPositions, inTransaction, type Tx } from '../storage/database.ts';
 import { deleteDevices, recordDeviceListChanges } from '../storage/devices.ts';
+import { deleteLoginTokensOf } from '../storage/login-tokens.ts';
 import { deleteOpenIdTokensOf } from '../storage/openid-tokens.ts';
 import type { JsonObject } from '../util/json.ts';
 import { authenticateInteractively, type InteractiveAuthDeps } from './interactive-auth.ts';
@@ -60,6 +61,7 @@ export async function deactivateAccount(
     const deleted = await deleteDevices(tx, userNid, { allBut: undefined });
     await recordDeviceListChanges(tx, userNid, deleted, position);
     await deleteOpenIdTokensOf(tx, userNid);
+    await deleteLoginTokensOf(tx, userNid);
     for (const hook of deps.onDeactivated) await hook(tx, userNid, nowTs);
   });
   deps.deviceListChanged(userNid);

@@ -1,7 +1,7 @@
 import { forbidden, unknownToken, userDeactivated, type MatrixError } from '../matrix/errors.ts';
 import type { ServerName } from '../matrix/identifiers.ts';
 import { findAccount, findAccountByNid, type Account } from '../storage/accounts.ts';
-import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
+import { allotPositions, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import { recordDeviceListChanges } from '../storage/devices.ts';
 import { addTokens, findSessionByRefreshToken, retireOtherTokens } from '../storage/sessions.ts';
 import type { Clock } from '../util/clock.ts';
@@ -45,7 +45,34 @@ export async function logInByPassword(
   const isRight = await deps.passwords.verify(login.password, account?.passwordHash);
   if (account?.isDeactivated === true) throw userDeactivated('The account has been deactivated');
   if (account === undefined || !isRight) throw forbidden('Wrong username or password');
-  return logIn(deps, account, login.session, origin);
+  return logIn(deps, login.session, origin, async (tx) => {
+    // The password may have been changed, or the account deactivated, while the old one was being verified.
+    const now = await findAccountByNid(tx, account.userNid);
+    if (now?.passwordHash !== account.passwordHash) throw forbidden('Wrong username or password');
+    return account;
+  });
+}
+
+/**
+ * Logs in whom `identify` finds, in the transaction in which it does. Nobody else writes to the stream meanwhile, so that
+ * the account neither ends nor gets another password before the session is there.
+ */
+export async function logIn(
+  deps: Pick<LoginDeps, 'db' | 'clock' | 'random' | 'deviceListChanged'>,
+  wishes: SessionWishes,
+  origin: RequestOrigin,
+  identify: (tx: Tx) => Promise<Account>,
+): Promise<LoggedIn> {
+  const { loggedIn, userNid } = await inTransaction(deps.db, async (tx) => {
+    const position = await allotPositions(tx, 1);
+    const account = await identify(tx);
+    const seen = { nowTs: deps.clock.nowMs(), ...origin };
+    const started = await startSession(tx, deps.random, account, wishes, seen);
+    await recordDeviceListChanges(tx, account.userNid, [started.deviceId], position);
+    return { loggedIn: started, userNid: account.userNid };
+  });
+  deps.deviceListChanged(userNid);
+  return loggedIn;
 }
 
 /**
@@ -67,24 +94,4 @@ export async function refreshTokens(
 
 function notKnown(): MatrixError {
   return unknownToken('The refresh token is not known', { soft_logout: false });
-}
-
-async function logIn(
-  deps: LoginDeps,
-  account: Account,
-  wishes: SessionWishes,
-  origin: RequestOrigin,
-): Promise<LoggedIn> {
-  const loggedIn = await inTransaction(deps.db, async (tx) => {
-    const position = await allotPositions(tx, 1);
-    // The password may have been changed, or the account deactivated, while the old one was being verified.
-    const now = await findAccountByNid(tx, account.userNid);
-    if (now?.passwordHash !== account.passwordHash) throw forbidden('Wrong username or password');
-    const seen = { nowTs: deps.clock.nowMs(), ...origin };
-    const started = await startSession(tx, deps.random, account, wishes, seen);
-    await recordDeviceListChanges(tx, account.userNid, [started.deviceId], position);
-    return started;
-  });
-  deps.deviceListChanged(account.userNid);
-  return loggedIn;
 }

@@ -25,7 +25,7 @@ const getCapabilities = endpoint({
           'm.change_password': { enabled: true },
           'm.profile_fields': { enabled: true },
           'm.3pid_changes': { enabled: false },
-          'm.get_login_token': { enabled: false },
+          'm.get_login_token': { enabled: true },
           'm.delayed_events': delayedEvents,
           'org.matrix.msc4140.delayed_events': delayedEvents,
         },

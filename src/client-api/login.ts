@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logInByPassword, refreshTokens, type LoginDeps } from '../accounts/login.ts';
+import { logInByToken } from '../accounts/login-token.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { missingParam, unknownError } from '../matrix/errors.ts';
 import { loginBody, sessionFields, toSessionWishes, tokensBody } from './login-session.ts';
@@ -10,7 +11,9 @@ const getLoginFlows = endpoint({
   path: '/_matrix/client/v3/login',
   auth: 'none',
   rateLimit: 'read',
-  handle: () => ({ body: { flows: [{ type: 'm.login.password' }] } }),
+  handle: () => ({
+    body: { flows: [{ type: 'm.login.password' }, { type: 'm.login.token', get_login_token: true }] },
+  }),
 });
 
 const loginShape = z.object({
@@ -19,6 +22,7 @@ const loginShape = z.object({
   identifier: z.looseObject({ type: z.string(), user: z.string().optional() }).optional(),
   user: z.string().optional(),
   password: z.string().optional(),
+  token: z.string().optional(),
 });
 
 const login = endpoint({
@@ -29,8 +33,14 @@ const login = endpoint({
   rateLimit: 'login',
   body: loginShape,
   handle: async (deps: LoginDeps, { body, ip, userAgent }) => {
-    const login = { ...requireCredentials(body), session: toSessionWishes(body) };
-    return { body: loginBody(await logInByPassword(deps, login, { ip, userAgent })) };
+    const session = toSessionWishes(body);
+    const origin = { ip, userAgent };
+    if (body.type !== 'm.login.token') {
+      const login = { ...requireCredentials(body), session };
+      return { body: loginBody(await logInByPassword(deps, login, origin)) };
+    }
+    if (body.token === undefined) throw missingParam('Missing parameter: token');
+    return { body: loginBody(await logInByToken(deps, { token: body.token, session }, origin)) };
   },
 });
 

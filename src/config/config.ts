@@ -5,6 +5,8 @@ import { collectTexts, type ConfigSources, type GivenTexts } from './sources.ts'
 import * as settings from './settings.ts';
 import { isLoopback, type ListenAddress } from './values.ts';
 
+import * as clientSettings from './client-settings.ts';
+import type { Setting } from './setting.ts';
 /** What an operator decides, parsed. Each key is described in settings.ts. */
 export interface Config {
   readonly serverName: ServerName;
@@ -38,6 +40,7 @@ export interface Config {
   };
 }
 
+  readonly loginTokenLifetimeMs: number;
 /** A configuration, or everything that is wrong with it: each complaint names the key, the value and what would be right. */
 export type LoadedConfig =
   | { readonly kind: 'config'; readonly config: Config }
@@ -47,7 +50,7 @@ export type LoadedConfig =
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { texts, complaints } = collectTexts(sources);
 
-  const read = <T>(setting: settings.Setting<T>): T => {
+  const read = <T>(setting: Setting<T>): T => {
     const given = texts.get(setting.key);
     if (given === undefined) return setting.fallback;
     const value = setting.parse(given.text);
@@ -93,6 +96,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   };
   complaints.push(...listTlsGaps(config, texts));
   return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };
+    loginTokenLifetimeMs: read(clientSettings.LOGIN_TOKEN_LIFETIME),
 }
 
 /** TLS takes all three: where, the certificate and its key. */

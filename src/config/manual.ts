@@ -1,4 +1,5 @@
-import { envName, SETTINGS, type Setting } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { envName, SETTINGS } from './settings.ts';
 import { CONFIG_VARIABLE } from './sources.ts';
 
 const CONFIG_LINE = {

@@ -1,6 +1,8 @@
 import { parseServerName, type ServerName } from '../matrix/identifiers.ts';
 import { ROOM_VERSIONS, type RoomVersion } from '../matrix/room-version.ts';
 import { LOG_LEVELS, type LogLevel } from '../util/log.ts';
+import { CLIENT_SETTINGS } from './client-settings.ts';
+import type { Setting } from './setting.ts';
 import {
   oneOf,
   parseDatabaseUrl,
@@ -10,25 +12,7 @@ import {
   parseText,
   wholeNumberFrom,
   type ListenAddress,
-  type ParseText,
 } from './values.ts';
-
-/** One key of the configuration: `listen` in YAML, `MORROW_LISTEN` in the environment. */
-export interface Setting<T> {
-  readonly key: string;
-  /** One line for `--help` and the README. */
-  readonly about: string;
-  /** What a right value is, to end the sentence "must be …". */
-  readonly expects: string;
-  readonly parse: ParseText<T>;
-  readonly fallback: T;
-  /** The default in words or as it would be written. */
-  readonly fallbackText: string;
-  /** Never printed. */
-  readonly secret?: true;
-  /** What it switches on does not exist yet: any value but the default is refused. */
-  readonly unavailable?: true;
-}
 
 const MAX_UPLOAD_BYTES = 50 * 1024 * 1024;
 const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
@@ -308,3 +292,4 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   FUTURES_TIMEOUT_UNIT,
   FUTURES_CANCEL_ON_STATE,
 ];
+  ...CLIENT_SETTINGS,

@@ -11,6 +11,7 @@ import { filterEndpoints } from '../client-api/filters.ts';
 import { futuresEndpoints } from '../client-api/futures.ts';
 import { keyBackupEndpoints } from '../client-api/key-backup.ts';
 import { keysEndpoints } from '../client-api/keys.ts';
+import { loginTokenEndpoints } from '../client-api/login-token.ts';
 import { loginEndpoints } from '../client-api/login.ts';
 import { logoutEndpoints } from '../client-api/logout.ts';
 import { mediaDownloadsEndpoints } from '../client-api/media-downloads.ts';
@@ -61,6 +62,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...keyBackupEndpoints,
   ...keysEndpoints,
   ...loginEndpoints,
+  ...loginTokenEndpoints,
   ...logoutEndpoints,
   ...mediaDownloadsEndpoints,
   ...mediaEndpoints,

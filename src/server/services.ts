@@ -51,6 +51,7 @@ export interface Services
       | 'maxUploadBytes'
       | 'livekitServiceUrl'
       | 'publicBaseUrl'
+      | 'loginTokenLifetimeMs'
     >,
     AsyncDisposable {
   readonly config: Config;

@@ -11,6 +11,7 @@ import type { FallbackKeyTables } from './fallback-keys.ts';
 import type { FilterTables } from './filters.ts';
 import type { FutureTables } from './futures.ts';
 import type { KeyBackupTables } from './key-backups.ts';
+import type { LoginTokenTables } from './login-tokens.ts';
 import type { MediaTables } from './media.ts';
 import type { MembershipTables } from './memberships.ts';
 import type { NotificationTables } from './notifications.ts';
@@ -55,6 +56,7 @@ export interface Tables
     FilterTables,
     FutureTables,
     KeyBackupTables,
+    LoginTokenTables,
     MediaTables,
     MembershipTables,
     NotificationTables,

@@ -12,9 +12,10 @@ describe('login and logout', () => {
     server().ask('POST', LOGIN, { body: { type: 'm.login.password', password: 'secret', ...more } });
   const whoAmI = (token: string): Promise<Answer> => server().ask('GET', WHOAMI, { token });
 
-  it('offer the password flow', async () => {
+  it('offer the password flow and that of tokens', async () => {
     const { json } = await server().ask('GET', LOGIN);
-    assert.deepEqual(json, { flows: [{ type: 'm.login.password' }] });
+    const tokens = { type: 'm.login.token', get_login_token: true };
+    assert.deepEqual(json, { flows: [{ type: 'm.login.password' }, tokens] });
   });
 
   it('take an identifier or the older `user`, and give a token that works', async () => {
@@ -32,7 +33,7 @@ describe('login and logout', () => {
     const refused: readonly (readonly [JsonObject, number, string])[] = [
       [{ identifier: ALICE, password: 'wrong' }, 403, 'M_FORBIDDEN'],
       [{ identifier: { type: 'm.id.user', user: 'nobody' } }, 403, 'M_FORBIDDEN'],
-      [{ identifier: ALICE, type: 'm.login.token' }, 400, 'M_UNKNOWN'],
+      [{ identifier: ALICE, type: 'm.login.sso' }, 400, 'M_UNKNOWN'],
       [{ identifier: { type: 'm.id.phone', user: 'alice' } }, 400, 'M_UNKNOWN'],
       [{}, 400, 'M_MISSING_PARAM'],
       [{ identifier: ALICE, password: 1 }, 400, 'M_BAD_JSON'],

@@ -56,6 +56,7 @@ describe('the configuration', () => {
   });
 
   it('takes every key from the environment', () => {
+      loginTokenLifetimeMs: 120_000,
     const config = configOf({
       MORROW_SERVER_NAME: 'example.org:8448',
       MORROW_DATA_DIR: '/var/lib/morrow',
@@ -84,6 +85,7 @@ describe('the configuration', () => {
     assert.deepEqual(
       { ...config },
       {
+      MORROW_LOGIN_TOKEN_LIFETIME_MS: '60000',
         ...configOf({}),
         serverName: 'example.org:8448',
         dataDir: '/var/lib/morrow',
@@ -111,6 +113,7 @@ describe('the configuration', () => {
     );
   });
 
+        loginTokenLifetimeMs: 60_000,
   it('takes keys from the YAML file, and the environment wins over it', () => {
     const yaml =
       'server_name: example.org\ndefault_room_version: 10\nrate_limits: off\nregistration_shared_secret: 0123\n';

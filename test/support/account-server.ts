@@ -4,6 +4,7 @@ import { adminRegistrationEndpoints } from '../../src/client-api/admin-registrat
 import { capabilitiesEndpoints } from '../../src/client-api/capabilities.ts';
 import { deviceEndpoints } from '../../src/client-api/devices.ts';
 import { filterEndpoints } from '../../src/client-api/filters.ts';
+import { loginTokenEndpoints } from '../../src/client-api/login-token.ts';
 import { loginEndpoints } from '../../src/client-api/login.ts';
 import { logoutEndpoints } from '../../src/client-api/logout.ts';
 import { openIdEndpoints } from '../../src/client-api/openid.ts';
@@ -57,6 +58,7 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
       ...deviceEndpoints,
       ...filterEndpoints,
       ...loginEndpoints,
+      ...loginTokenEndpoints,
       ...logoutEndpoints,
       ...openIdEndpoints,
       ...registrationEndpoints,

@@ -24,6 +24,7 @@ export interface AccountWorld extends AsyncDisposable {
   readonly registration: RegistrationPolicy;
   readonly registrationSharedSecret: string | undefined;
   readonly onDeactivated: readonly DeactivationHook[];
+  readonly loginTokenLifetimeMs: number;
   readonly authenticator: Authenticator;
   /** Users whose device lists were said to have changed, in order. */
   readonly changedDeviceLists: number[];
@@ -56,6 +57,7 @@ export async function createAccountWorld(wishes: Wishes = {}): Promise<AccountWo
     registration: wishes.registration ?? 'open',
     registrationSharedSecret: wishes.registrationSharedSecret,
     onDeactivated: wishes.onDeactivated ?? [],
+    loginTokenLifetimeMs: 120_000,
     authenticator,
     changedDeviceLists,
     deviceListChanged: (userNid) => changedDeviceLists.push(userNid),
@@ -130,6 +132,6 @@ export async function emptyAccountWorld(world: AccountWorld): Promise<void> {
   world.arrivals.length = 0;
   await world.test.database.pool.query(`
     delete from client_transactions; delete from device_list_changes; delete from devices; delete from filters;
-    delete from openid_tokens; delete from registration_nonces; delete from registration_tokens;
-    delete from uia_sessions; delete from profile_fields; delete from accounts; delete from users`);
+    delete from openid_tokens; delete from login_tokens; delete from registration_nonces;
+    delete from registration_tokens; delete from uia_sessions; delete from profile_fields; delete from accounts; delete from users`);
 }
