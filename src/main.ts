@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { mkdir, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -57,11 +57,20 @@ function packageVersion(): string {
 }
 
 async function withConfig(run: (config: Config) => Promise<number | undefined>): Promise<number | undefined> {
-  const loaded = loadConfig({ env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
+  const loaded = loadConfig({
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    listDirectory: (path) => (isDirectory(path) ? readdirSync(path) : undefined),
+  });
   if (loaded.kind === 'config') return run(loaded.config);
   const lines = loaded.complaints.map((complaint) => `  ${complaint}\n`);
   process.stderr.write(`morrow: the configuration is wrong; nothing was started.\n${lines.join('')}`);
   return 2;
+}
+
+/** What cannot be looked at is for whoever reads it to complain about. */
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 async function generateKey(config: Config): Promise<number> {

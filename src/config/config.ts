@@ -1,12 +1,15 @@
+import type { Appservice } from '../matrix/appservices.ts';
 import type { ServerName } from '../matrix/identifiers.ts';
 import type { RoomVersion } from '../matrix/room-version.ts';
 import type { LogLevel } from '../util/log.ts';
+import { readAppservices } from './appservice-files.ts';
 import { collectTexts, type ConfigSources, type GivenTexts } from './sources.ts';
 import * as settings from './settings.ts';
-import { isLoopback, type ListenAddress } from './values.ts';
-
 import * as clientSettings from './client-settings.ts';
 import type { Setting } from './setting.ts';
+import type { SupportContact } from './support-contacts.ts';
+import { isLoopback, type ListenAddress } from './values.ts';
+
 /** What an operator decides, parsed. Each key is described in settings.ts. */
 export interface Config {
   readonly serverName: ServerName;
@@ -27,7 +30,7 @@ export interface Config {
   readonly maxUploadBytes: number;
   readonly passwordCost: 'normal' | 'low';
   readonly directoryPublishing: 'anyone' | 'admins';
-  readonly appserviceDir: string | undefined;
+  readonly appservices: readonly Appservice[];
   readonly allowPrivateIps: boolean;
   readonly testClock: boolean;
   readonly logLevel: LogLevel;
@@ -38,15 +41,23 @@ export interface Config {
     readonly unsuffixedUnit: 'seconds' | 'milliseconds';
     readonly cancelOnOthersState: boolean;
   };
+  readonly loginTokenLifetimeMs: number;
+  /** undefined: no TURN servers. */
+  readonly turn:
+    | { readonly uris: readonly string[]; readonly sharedSecret: string; readonly ttlSeconds: number }
+    | undefined;
+  readonly support: {
+    readonly contacts: readonly SupportContact[];
+    readonly page: string | undefined;
+  };
 }
 
-  readonly loginTokenLifetimeMs: number;
 /** A configuration, or everything that is wrong with it: each complaint names the key, the value and what would be right. */
 export type LoadedConfig =
   | { readonly kind: 'config'; readonly config: Config }
   | { readonly kind: 'complaints'; readonly complaints: readonly string[] };
 
-/** Reads the YAML file that MORROW_CONFIG names, then the environment, which wins. Pure but for `sources.readFile`. */
+/** Reads the YAML file that MORROW_CONFIG names, then the environment, which wins. Pure but for `sources`. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { texts, complaints } = collectTexts(sources);
 
@@ -63,8 +74,12 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   };
 
   const listen = read(settings.LISTEN);
+  const turnUris = read(clientSettings.TURN_URIS);
+  const turnSecret = read(clientSettings.TURN_SHARED_SECRET);
+  const turnTtlSeconds = read(clientSettings.TURN_TTL);
+  const serverName = read(settings.SERVER_NAME);
   const config: Config = {
-    serverName: read(settings.SERVER_NAME),
+    serverName,
     dataDir: read(settings.DATA_DIR),
     databaseUrl: read(settings.DATABASE_URL),
     postgresBin: read(settings.POSTGRES_BIN),
@@ -82,7 +97,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     maxUploadBytes: read(settings.MAX_UPLOAD),
     passwordCost: read(settings.PASSWORD_COST),
     directoryPublishing: read(settings.DIRECTORY_PUBLISHING),
-    appserviceDir: read(settings.APPSERVICE_DIR),
+    appservices: readAppservices(read(settings.APPSERVICES) ?? [], serverName, sources, complaints),
     allowPrivateIps: read(settings.ALLOW_PRIVATE_IPS),
     testClock: read(settings.TEST_CLOCK),
     logLevel: read(settings.LOG_LEVEL),
@@ -93,19 +108,52 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       unsuffixedUnit: read(settings.FUTURES_TIMEOUT_UNIT),
       cancelOnOthersState: read(settings.FUTURES_CANCEL_ON_STATE),
     },
-  };
-  complaints.push(...listTlsGaps(config, texts));
-  return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };
     loginTokenLifetimeMs: read(clientSettings.LOGIN_TOKEN_LIFETIME),
+    turn:
+      turnUris === undefined || turnSecret === undefined
+        ? undefined
+        : { uris: turnUris, sharedSecret: turnSecret, ttlSeconds: turnTtlSeconds },
+    support: {
+      contacts: read(clientSettings.SUPPORT_CONTACTS) ?? [],
+      page: read(clientSettings.SUPPORT_PAGE),
+    },
+  };
+  complaints.push(...listTlsGaps(config, texts), ...listTurnGaps(turnUris, turnSecret, texts));
+  return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };
 }
 
 /** TLS takes all three: where, the certificate and its key. */
 function listTlsGaps(config: Config, texts: GivenTexts['texts']): readonly string[] {
-  const parts = [
-    [settings.FEDERATION_LISTEN.key, config.federationListen],
-    [settings.TLS_CERT.key, config.tlsCertPath],
-    [settings.TLS_KEY.key, config.tlsKeyPath],
-  ] as const;
+  return listGaps(
+    [
+      [settings.FEDERATION_LISTEN.key, config.federationListen],
+      [settings.TLS_CERT.key, config.tlsCertPath],
+      [settings.TLS_KEY.key, config.tlsKeyPath],
+    ],
+    texts,
+  );
+}
+
+/** TURN servers take both: where they are, and what they know users by. */
+function listTurnGaps(
+  uris: readonly string[] | undefined,
+  secret: string | undefined,
+  texts: GivenTexts['texts'],
+): readonly string[] {
+  return listGaps(
+    [
+      [clientSettings.TURN_URIS.key, uris],
+      [clientSettings.TURN_SHARED_SECRET.key, secret],
+    ],
+    texts,
+  );
+}
+
+/** Complaints about settings that have a use together only, when some but not all are given. */
+function listGaps(
+  parts: readonly (readonly [key: string, value: unknown])[],
+  texts: GivenTexts['texts'],
+): readonly string[] {
   const missing = parts.filter(([, value]) => value === undefined).map(([key]) => key);
   if (missing.length === 0) return [];
   return parts.flatMap(([key, value]) =>

@@ -7,6 +7,7 @@ import {
   oneOf,
   parseDatabaseUrl,
   parseHttpUrl,
+  parseList,
   parseListenAddress,
   parseSwitch,
   parseText,
@@ -186,11 +187,15 @@ export const DIRECTORY_PUBLISHING: Setting<'anyone' | 'admins'> = {
   fallbackText: 'anyone',
 };
 
-export const APPSERVICE_DIR: Setting<string | undefined> = {
-  key: 'appservice_dir',
-  about: 'Directory of application service registration files',
-  ...PATH,
-  unavailable: true,
+export const APPSERVICES: Setting<readonly string[] | undefined> = {
+  key: 'appservices',
+  about:
+    'Registration files of application services, separated by commas; a directory stands for all YAML files in it',
+  expects: 'paths',
+  parse: parseList,
+  fallback: undefined,
+  fallbackText: 'none',
+  isList: true,
 };
 
 export const ALLOW_PRIVATE_IPS: Setting<boolean> = {
@@ -282,7 +287,7 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   MAX_UPLOAD,
   PASSWORD_COST,
   DIRECTORY_PUBLISHING,
-  APPSERVICE_DIR,
+  APPSERVICES,
   ALLOW_PRIVATE_IPS,
   TEST_CLOCK,
   LOG_LEVEL,
@@ -291,5 +296,5 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   PUBLIC_BASE_URL,
   FUTURES_TIMEOUT_UNIT,
   FUTURES_CANCEL_ON_STATE,
-];
   ...CLIENT_SETTINGS,
+];

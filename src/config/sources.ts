@@ -7,6 +7,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; throws when it cannot be read. */
   readonly readFile: (path: string) => string;
+  /** The names in a directory; undefined for what is none. */
+  readonly listDirectory: (path: string) => readonly string[] | undefined;
 }
 
 /** What an operator wrote for a key, and the name to blame: the variable, or the key in the file. */
@@ -47,7 +49,9 @@ function readYaml(
 ): Map<string, GivenText> {
   const texts = new Map<string, GivenText>();
   const known = SETTINGS.map(({ key }) => key);
-  for (const [key, value] of Object.entries(parseFile(path, readFile, complaints))) {
+  const lists = new Set(SETTINGS.flatMap(({ key, isList }) => (isList === true ? [key] : [])));
+  for (const [key, given] of Object.entries(parseFile(path, readFile, complaints))) {
+    const value: unknown = lists.has(key) && isTextList(given) ? given.join() : given;
     const name = `${path}: ${key}`;
     if (!known.includes(key)) complaints.push(`${path}: ${unknownName(key, known)}`);
     else if (typeof value !== 'string')
@@ -70,6 +74,10 @@ function parseFile(path: string, readFile: ConfigSources['readFile'], complaints
     complaints.push(`${CONFIG_VARIABLE}: cannot read ${JSON.stringify(path)}: ${reason}`);
   }
   return {};
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((part) => typeof part === 'string');
 }
 
 function unknownName(name: string, known: readonly string[]): string {

@@ -49,6 +49,15 @@ export function parseHttpUrl(text: string): string | undefined {
   return /^https?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
 }
 
+/** Texts between commas, without the spaces around them and without empty ones; none may hold a NUL. */
+export function parseList(text: string): readonly string[] | undefined {
+  if (text.includes('\0')) return undefined;
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 /** Any text without a NUL, which no path or secret can hold. */
 export function parseText(text: string): string | undefined {
   return text.includes('\0') ? undefined : text;

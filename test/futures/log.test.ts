@@ -13,7 +13,7 @@ import { message } from './future-world.ts';
 import { C, objectAt, UNSTABLE } from './future-server.ts';
 
 it('the log, however talkative, holds neither tokens nor delay ids of futures (77)', async () => {
-  const loaded = loadConfig({ env: {}, readFile: () => '' });
+  const loaded = loadConfig({ env: {}, readFile: () => '', listDirectory: () => undefined });
   assert.ok(loaded.kind === 'config');
   await using database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'morrow-log-'));

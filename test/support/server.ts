@@ -47,7 +47,7 @@ export function startLiveTestServer(options: TestServerOptions = {}): Promise<Li
 
 /** Rate limits are off and passwords cheap unless `config` says otherwise. */
 async function launch(options: TestServerOptions, clock: Clock): Promise<LiveTestServer> {
-  const loaded = loadConfig({ env: {}, readFile: () => '' });
+  const loaded = loadConfig({ env: {}, readFile: () => '', listDirectory: () => undefined });
   if (loaded.kind !== 'config') throw new Error(loaded.complaints.join('\n'));
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'morrow-server-')));
   const database = options.database ?? (await createTestDatabase());
