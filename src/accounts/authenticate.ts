@@ -64,5 +64,6 @@ function toRequester(session: FoundSession): Requester {
     sessionNid: session.sessionNid,
     isGuest: session.isGuest,
     isAdmin: session.isAdmin,
+    accountState: session.accountState,
   };
 }

@@ -1,3 +1,4 @@
+import { accountLocked } from '../matrix/account-state.ts';
 import { forbidden, unknownToken, userDeactivated, type MatrixError } from '../matrix/errors.ts';
 import type { ServerName } from '../matrix/identifiers.ts';
 import { findAccount, findAccountByNid, type Account } from '../storage/accounts.ts';
@@ -66,6 +67,7 @@ export async function logIn(
   const { loggedIn, userNid } = await inTransaction(deps.db, async (tx) => {
     const position = await allotPositions(tx, 1);
     const account = await identify(tx);
+    if (account.state.isLocked) throw accountLocked();
     const seen = { nowTs: deps.clock.nowMs(), ...origin };
     const started = await startSession(tx, deps.random, account, wishes, seen);
     await recordDeviceListChanges(tx, account.userNid, [started.deviceId], position);
@@ -85,6 +87,7 @@ export async function refreshTokens(
 ): Promise<IssuedTokens> {
   const session = await findSessionByRefreshToken(deps.db, hashToken(refreshToken));
   if (session === undefined) throw notKnown();
+  if (session.accountState.isLocked) throw accountLocked();
   if (!session.used) await retireOtherTokens(deps.db, session.sessionNid, session.accessHash);
   const nowTs = deps.clock.nowMs();
   const { issued, hashes } = issueTokens(deps.random, true, nowTs);

@@ -57,6 +57,7 @@ const createRoomEndpoint = endpoint({
   path: '/_matrix/client/v3/createRoom',
   alsoAt: [oldPath('/_matrix/client/v3/createRoom')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: createRoomBody,
   handle: async (deps: RoomsDeps, { body, requester }) => {

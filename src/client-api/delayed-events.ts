@@ -36,6 +36,7 @@ const putEndpoints = putRows.map(({ name, path, isUnstable }) =>
     method: 'PUT',
     path,
     auth: 'guest-ok',
+    whileSuspended: 'by-event',
     rateLimit: 'write',
     body: lateBody,
     handle: (deps: FutureDeps, { params, body, requester }) =>

@@ -16,6 +16,7 @@ const createFutureEndpoint = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/send/future/{txnId}',
   alsoAt: [`${UNSTABLE}/rooms/{roomId}/send/future/{txnId}`],
   auth: 'guest-ok',
+  whileSuspended: 'by-event',
   rateLimit: 'write',
   body: lateBody,
   handle: async (deps: FutureDeps, { params, body, requester }) => ({

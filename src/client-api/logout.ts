@@ -6,6 +6,7 @@ const logout = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/logout',
   auth: 'user',
+  allowedWhileLocked: true,
   rateLimit: 'write',
   handle: async (deps: LogoutDeps, { requester }) => {
     await logOut(deps, requester);
@@ -18,6 +19,7 @@ const logoutAll = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/logout/all',
   auth: 'user',
+  allowedWhileLocked: true,
   rateLimit: 'write',
   handle: async (deps: LogoutDeps, { requester }) => {
     await logOutEverywhere(deps, requester.userNid);

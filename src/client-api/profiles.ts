@@ -49,6 +49,7 @@ const setProfileFieldEndpoint = endpoint({
   path: FIELD,
   alsoAt: fieldPaths,
   auth: 'guest-ok',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: jsonObject,
   handle: async (deps: ProfilesDeps, { params, body, requester }) => {
@@ -67,6 +68,7 @@ const deleteProfileField = endpoint({
   path: FIELD,
   alsoAt: fieldPaths,
   auth: 'guest-ok',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   handle: async (deps: ProfilesDeps, { params, requester }) => {
     await removeProfileField(deps, requester, params.userId, params.keyName);

@@ -27,6 +27,7 @@ const setRoomAlias = endpoint({
   path: PATH,
   alsoAt: [oldPath(PATH)],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: z.object({ room_id: roomIdField }),
   handle: async (deps: RoomAliasesDeps, { params, body, requester }) => {
@@ -41,6 +42,7 @@ const deleteRoomAlias = endpoint({
   path: PATH,
   alsoAt: [oldPath(PATH)],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   handle: async (deps: RoomAliasesDeps, { params, requester }) => {
     await removeAlias(deps, requester, roomAliasParam(params.roomAlias));

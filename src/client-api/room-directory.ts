@@ -138,6 +138,7 @@ const setRoomVisibilityOnDirectory = endpoint({
   path: LIST,
   alsoAt: [oldPath(LIST)],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: z.object({ visibility: z.enum(['public', 'private']).default('public') }),
   bodyOptional: true,

@@ -34,6 +34,7 @@ const inviteUser = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/invite',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/invite')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'invite',
   body: lateBody,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {
@@ -50,6 +51,7 @@ const joinRoomById = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/join',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/join')],
   auth: 'guest-ok',
+  whileSuspended: 'refused',
   rateLimit: 'join',
   body: jsonObject,
   bodyOptional: true,
@@ -65,6 +67,7 @@ const joinRoom = endpoint({
   path: '/_matrix/client/v3/join/{roomIdOrAlias}',
   alsoAt: [oldPath('/_matrix/client/v3/join/{roomIdOrAlias}')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'join',
   body: jsonObject,
   bodyOptional: true,
@@ -81,6 +84,7 @@ const knockRoom = endpoint({
   path: '/_matrix/client/v3/knock/{roomIdOrAlias}',
   alsoAt: ['/_matrix/client/unstable/xyz.amorgan.knock/knock/{roomIdOrAlias}'],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'join',
   body: reasonBody,
   bodyOptional: true,
@@ -125,6 +129,7 @@ const kickUser = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/kick',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/kick')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: targetBody,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {
@@ -139,6 +144,7 @@ const banUser = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/ban',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/ban')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: targetBody,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {
@@ -153,6 +159,7 @@ const unbanUser = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/unban',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/unban')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: targetBody,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {

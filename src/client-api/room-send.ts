@@ -20,6 +20,7 @@ const sendMessage = endpoint({
   path: SEND,
   alsoAt: [oldPath(SEND)],
   auth: 'guest-ok',
+  whileSuspended: 'by-event',
   rateLimit: 'write',
   query: delayQuery,
   body: lateBody,
@@ -41,6 +42,7 @@ const redactEvent = endpoint({
   path: REDACT,
   alsoAt: [oldPath(REDACT)],
   auth: 'user',
+  whileSuspended: 'by-event',
   rateLimit: 'write',
   query: delayQuery,
   body: lateBody,
@@ -78,8 +80,8 @@ async function sendNowOrLater(
     const scheduled = await findScheduled(deps, requester, txn);
     return scheduled ?? scheduleDelayedEvent(deps, { requester, roomId, event: read(), delay, txn });
   }
-  const { userId, userNid, deviceId, sessionNid } = requester;
-  const session = { userId, sessionNid, transaction: { userNid, deviceId, ...txn } };
+  const { userNid, deviceId, sessionNid } = requester;
+  const session = { sender: requester, sessionNid, transaction: { userNid, deviceId, ...txn } };
   return { body: await sendOnce(deps, session, roomId, read) };
 }
 

@@ -69,6 +69,7 @@ const setRoomStateWithKey = endpoint({
   path: WITH_KEY,
   alsoAt: [oldPath(WITH_KEY)],
   auth: 'guest-ok',
+  whileSuspended: 'by-event',
   rateLimit: 'write',
   query: delayQuery,
   body: jsonObject,
@@ -84,6 +85,7 @@ const setRoomStateWithEmptyKey = endpoint({
   path: WITHOUT_KEY,
   alsoAt: [EMPTY_KEY, oldPath(WITHOUT_KEY), oldPath(EMPTY_KEY)],
   auth: 'guest-ok',
+  whileSuspended: 'by-event',
   rateLimit: 'write',
   query: delayQuery,
   body: jsonObject,
@@ -111,7 +113,7 @@ async function putState(
     return { body: { event_id: await setMember(deps, requester, roomId, event) } };
   if (event.type === 'm.room.canonical_alias' && event.stateKey === '')
     await checkCanonicalAlias(deps, roomId, event.content);
-  return { body: { event_id: await setState(deps, requester.userId, roomId, event) } };
+  return { body: { event_id: await setState(deps, requester, roomId, event) } };
 }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#sending-events-to-a-room */

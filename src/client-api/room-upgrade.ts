@@ -13,6 +13,7 @@ const upgradeRoomEndpoint = endpoint({
   path: '/_matrix/client/v3/rooms/{roomId}/upgrade',
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/upgrade')],
   auth: 'user',
+  whileSuspended: 'refused',
   rateLimit: 'write',
   body: z.object({
     new_version: z.string(),

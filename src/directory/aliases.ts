@@ -3,6 +3,7 @@ import { parseRoomAlias, parseRoomId, serverNameOf } from '../matrix/identifiers
 import type { RoomAlias, RoomId, ServerName, UserId } from '../matrix/identifiers.ts';
 import { readableEvent } from '../rooms/client-events.ts';
 import { mayChangeState } from '../rooms/may-change-state.ts';
+import type { Actor } from '../rooms/membership.ts';
 import { setState, type SendDeps } from '../rooms/send.ts';
 import { isWorldReadable, requireJoined } from '../rooms/room-access.ts';
 import { currentStateOf, findStateEvent, type RoomReadDeps } from '../rooms/read-state.ts';
@@ -17,9 +18,7 @@ interface AliasDeps {
   readonly serverName: ServerName;
 }
 
-interface AliasOwner {
-  readonly userId: UserId;
-  readonly userNid: number;
+interface AliasOwner extends Actor {
   readonly isAdmin: boolean;
 }
 
@@ -134,7 +133,7 @@ async function dropCanonicalAlias(deps: SendDeps, owner: AliasOwner, found: Stor
   const { alias, alt_aliases: alternatives, ...rest } = content;
   const others = isJsonArray(alternatives) ? alternatives.filter((other) => other !== found.alias) : [];
   if (alias !== found.alias && (!isJsonArray(alternatives) || others.length === alternatives.length)) return;
-  await setState(deps, owner.userId, found.roomId, {
+  await setState(deps, owner, found.roomId, {
     type: 'm.room.canonical_alias',
     stateKey: '',
     content: {

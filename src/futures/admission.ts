@@ -1,6 +1,10 @@
+import type { Requester } from '../http/endpoint.ts';
 import { forbidden, limitExceeded } from '../matrix/errors.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { findRoomVersionRules, type RoomVersionRules } from '../matrix/room-version.ts';
+import { redactsOf, type ClientEventInput } from '../rooms/client-intent.ts';
+import { judgeSender } from '../rooms/judge-sender.ts';
+import { loadEvents } from '../rooms/load-facts.ts';
 import { countPendingFutures } from '../storage/futures.ts';
 import { findMembership } from '../storage/memberships.ts';
 import type { FutureDeps } from './future-deps.ts';
@@ -12,16 +16,20 @@ export interface AdmittedRoom {
 }
 
 /**
- * Whether a user may schedule something in a room: membership is asked for now, power levels only when the future
- * resolves. Throws 403 M_FORBIDDEN for who is not joined, and 429 M_LIMIT_EXCEEDED for who has as many futures
+ * Whether a user may schedule events in a room: membership, and whether their account is suspended, is asked for now and
+ * again when the future resolves; power levels only then. Throws 403 M_FORBIDDEN for who is not joined,
+ * 403 M_USER_SUSPENDED for what a suspended user could not send at once either, and 429 M_LIMIT_EXCEEDED for who has as many futures
  * pending as are allowed, with the time until the next one is due. Requests at the same moment do not see each other.
  */
 export async function admitToRoom(
   deps: Pick<FutureDeps, 'db' | 'clock' | 'config'>,
-  userNid: number,
+  requester: Requester,
   roomId: RoomId,
+  events: readonly ClientEventInput[],
 ): Promise<AdmittedRoom> {
+  const { userNid } = requester;
   if (deps.config.maxDelayedEvents === 0) throw forbidden('This server sends no events for later');
+  await refuseSuspended(deps, requester, events);
   const membership = await findMembership(deps.db, roomId, userNid);
   const rules = membership === undefined ? undefined : findRoomVersionRules(membership.roomVersion);
   if (membership?.membership !== 'join' || rules === undefined)
@@ -34,4 +42,19 @@ export async function admitToRoom(
     );
   }
   return { roomNid: membership.roomNid, rules };
+}
+
+async function refuseSuspended(
+  deps: Pick<FutureDeps, 'db'>,
+  { userId: sender, accountState }: Requester,
+  events: readonly ClientEventInput[],
+): Promise<void> {
+  if (!accountState.isSuspended) return;
+  for (const event of events) {
+    const redacted = redactsOf(event);
+    const target = redacted && (await loadEvents(deps.db, [redacted])).get(redacted);
+    const context = { redactedSender: target?.event.sender, membership: undefined };
+    const verdict = judgeSender(accountState, { ...event, sender }, context);
+    if (verdict.kind === 'refused') throw verdict.error;
+  }
 }

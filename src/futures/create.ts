@@ -3,7 +3,7 @@ import { stateSlot } from '../matrix/event.ts';
 import { chooseEventId } from '../matrix/event-building.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { clientIntent, type ClientEventInput } from '../rooms/client-intent.ts';
-import type { RoomEvent } from '../rooms/snapshot.ts';
+import type { ProposedEvent } from '../rooms/intent.ts';
 import type { Requester } from '../http/endpoint.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
 import { storeFuture, type NewAlternative, type NewFuture } from '../storage/future-commit.ts';
@@ -57,7 +57,8 @@ export async function createFuture(
     unit: deps.config.futures.unsuffixedUnit,
   });
   if (wanted.timeoutMs > deps.config.maxDelayMs) throw timeoutTooLong(deps.config.maxDelayMs);
-  const room = await admitToRoom(deps, requester.userNid, roomId);
+  const events = wanted.alternatives.map(({ event }) => event);
+  const room = await admitToRoom(deps, requester, roomId, events);
   const plan = await planFuture(deps, requester, room, wanted);
   const answer = await store(deps, requester, roomId, key, plan);
   deps.futureScheduler.expect(plan.sinceTs + wanted.timeoutMs);
@@ -73,7 +74,7 @@ interface FuturePlan {
   readonly wanted: FutureRequest;
   readonly sinceTs: number;
   /** The future of a send_now event; undefined where there is none. */
-  readonly futureWith: (sendNow: RoomEvent | undefined) => NewFuture;
+  readonly futureWith: (sendNow: ProposedEvent | undefined) => NewFuture;
 }
 
 async function planFuture(
@@ -99,7 +100,6 @@ async function planFuture(
     roomNid: room.roomNid,
     timeoutMs: wanted.timeoutMs,
     sinceTs,
-    watchedStateKeyNid: slot === undefined ? undefined : slots?.get(slot),
     contestedStateKeyNid: undefined,
     mirror: JSON.stringify(wanted.mirror),
   };
@@ -114,7 +114,7 @@ async function planFuture(
     sinceTs,
     futureWith: (sendNow) => ({
       ...fixed,
-      watchedEventId: slot === undefined ? undefined : sendNow?.event.eventId,
+      ...watchOf(slot && slots?.get(slot), sendNow),
       sendNowEventId: sendNow?.event.eventId,
       alternatives: names.map(({ trigger, delayId, reservedEventId, event }) => ({
         trigger,
@@ -124,6 +124,16 @@ async function planFuture(
       })),
     }),
   };
+}
+
+/** A future lives with the state that its send_now sets; what is only pretended to be sent never becomes current. */
+function watchOf(
+  stateKeyNid: number | undefined,
+  sendNow: ProposedEvent | undefined,
+): Pick<NewFuture, 'watchedStateKeyNid' | 'watchedEventId'> {
+  if (stateKeyNid === undefined || sendNow === undefined || sendNow.verdict === 'pretended')
+    return { watchedStateKeyNid: undefined, watchedEventId: undefined };
+  return { watchedStateKeyNid: stateKeyNid, watchedEventId: sendNow.event.eventId };
 }
 
 /** An event as a future keeps it, its template variables filled in. */
@@ -159,8 +169,9 @@ async function store(
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
   const session = { sessionNid: requester.sessionNid, txnId: key.txnId };
   const outcome = await deps.pipeline.submit({
+  const senderState = requester.accountState;
     roomId,
-    intents: [clientIntent(intentDeps, requester.userId, sendNow, { session })],
+    intents: [clientIntent(intentDeps, requester.userId, sendNow, { session, senderState })],
     transaction: { key, response: ([event]) => answerFor(plan.futureWith(event)) },
     futures: ([event]) => [plan.futureWith(event)],
   });

@@ -43,7 +43,10 @@ export async function submitResolution(
   const { type, stateKey, redacts, delayId, reservedEventId } = alternative;
   const event = { type, stateKey, redacts, content: readContent(alternative.content) };
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
-  const intent = clientIntent(intentDeps, future.userId, event, { delayId });
+  const intent = clientIntent(intentDeps, future.userId, event, {
+    delayId,
+    senderState: future.ownerState,
+  });
   const outcome = await deps.pipeline.submit({
     roomId: future.roomId,
     intents: [reservedEventId === undefined ? intent : { ...intent, chosenEventId: reservedEventId }],

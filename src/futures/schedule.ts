@@ -104,7 +104,7 @@ export async function scheduleEvent(
   const { event, delayMs, txn } = request;
   const fault = findScheduleFault(event);
   if (fault !== undefined) throw fault;
-  const { roomNid } = await admitToRoom(deps, requester.userNid, request.roomId);
+  const { roomNid } = await admitToRoom(deps, requester, request.roomId, [event]);
   const delayId = chooseDelayId(deps.random);
   const future: NewFuture = {
     futureNid: await allotFutureNid(deps.db),

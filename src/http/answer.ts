@@ -28,7 +28,7 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
     const query = new URLSearchParams(context.querystring);
     const userAgent = req.headers['user-agent'];
     const origin = { ip: state.ip, userAgent };
-    const requester = await admit(row.auth, findAccessToken(req, query), origin, parts.authenticate);
+    const requester = await admit(row, findAccessToken(req, query), origin, parts.authenticate);
     if (requester !== undefined) state.userId = requester.userId;
     parts.rateLimiter.consume(limitedByMount(row.rateLimit), limitKey(requester, state.ip));
     const body = await bodyOf(row, req, parts);

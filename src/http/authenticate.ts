@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { accountLocked, accountSuspended } from '../matrix/account-state.ts';
 import { forbidden, guestAccessForbidden, missingToken } from '../matrix/errors.ts';
-import type { AuthKind, Requester } from './endpoint.ts';
+import type { Endpoint, Requester } from './endpoint.ts';
 
 /** Where a request came from: kept with the session, so that its owner can recognise the device. */
 export interface RequestOrigin {
@@ -21,25 +22,30 @@ export function findAccessToken(request: IncomingMessage, query: URLSearchParams
 }
 
 /**
- * Lets a request through to an endpoint of this auth kind, and says whose it is. Throws 401 M_MISSING_TOKEN, what
- * `authenticate` throws, 403 M_GUEST_ACCESS_FORBIDDEN for guests and 403 M_FORBIDDEN for all but administrators.
+ * Lets a request through to an endpoint, and says whose it is. Throws 401 M_MISSING_TOKEN, what `authenticate` throws,
+ * 401 M_USER_LOCKED for locked accounts, 403 M_GUEST_ACCESS_FORBIDDEN for guests, 403 M_FORBIDDEN for all but
+ * administrators and 403 M_USER_SUSPENDED for suspended accounts, each as the endpoint's row says.
  */
 export async function admit(
-  auth: AuthKind,
+  row: Pick<Endpoint<never>, 'auth' | 'whileSuspended' | 'allowedWhileLocked'>,
   accessToken: string | undefined,
   origin: RequestOrigin,
   authenticate: Authenticate,
 ): Promise<Requester | undefined> {
+  const { auth } = row;
   if (auth === 'none') return undefined;
   if (accessToken === undefined) {
     if (auth === 'optional') return undefined;
     throw missingToken('Missing access token');
   }
   const requester = await authenticate(accessToken, origin);
+  const { isLocked, isSuspended } = requester.accountState;
+  if (isLocked && !row.allowedWhileLocked) throw accountLocked();
   if (requester.isGuest && (auth === 'user' || auth === 'admin')) {
     throw guestAccessForbidden('Guests may not use this endpoint');
   }
   if (auth === 'admin' && !requester.isAdmin)
     throw forbidden('Only server administrators may use this endpoint');
+  if (isSuspended && row.whileSuspended === 'refused') throw accountSuspended();
   return requester;
 }

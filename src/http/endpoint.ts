@@ -13,6 +13,13 @@ export type AuthKind = 'none' | 'optional' | 'user' | 'guest-ok' | 'admin';
 
 /** Rate-limit classes; the budget of each is configuration. */
 export type RateLimitClass =
+/**
+ * What becomes of a call by a user whose account is suspended: `allowed`; `refused` (403 M_USER_SUSPENDED), because it does
+ * something that reaches other people; `by-event`: it hangs on the event, which is judged with the sender's account in mind.
+ * https://spec.matrix.org/v1.19/client-server-api/#account-suspension
+ */
+export type WhileSuspended = 'allowed' | 'refused' | 'by-event';
+
   | 'none'
   | 'read'
   | 'write'
@@ -90,6 +97,10 @@ export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, B
   readonly bodyOptional?: boolean;
   /** Parser of the query string: every parameter is text here, the last one of a repeated key. Absent: none is read. */
   readonly query?: z.ZodType<Query>;
+  /** Left out: `allowed`. */
+  readonly whileSuspended?: WhileSuspended;
+  /** True for what a user whose account is locked may do all the same; everything else is 401 M_USER_LOCKED. */
+  readonly allowedWhileLocked?: boolean;
   /** Keys of the query that may be repeated: the parser gets a list of texts for each of them that is there. */
   readonly repeatable?: readonly string[];
   readonly handle: (
@@ -124,6 +135,8 @@ export interface Endpoint<Deps> {
   readonly takesBytes: boolean;
   /** Parses parameters, query and body (in that order), then handles. Throws a MatrixError for what does not parse. */
   readonly run: (deps: Deps, call: RawCall) => Promise<Reply | StreamReply>;
+  readonly whileSuspended: WhileSuspended;
+  readonly allowedWhileLocked: boolean;
 }
 
 /**
@@ -163,6 +176,8 @@ export function endpoint<
       row.handle(deps, {
         params: parseParams(raw.params),
         query: parseQuery(row.query, raw.query, row.repeatable ?? []),
+    whileSuspended: row.whileSuspended ?? 'allowed',
+    allowedWhileLocked: row.allowedWhileLocked ?? false,
         body: parseBody(row.body, raw.body, row.bodyOptional ?? false),
         requester: requesterFor(row.auth, raw.requester),
         ip: raw.ip,

@@ -1,3 +1,4 @@
+import type { AccountState } from '../matrix/account-state.ts';
 import { badJson, invalidParam, tooLarge, type MatrixError } from '../matrix/errors.ts';
 import { chooseEventId } from '../matrix/event-building.ts';
 import {
@@ -26,6 +27,8 @@ export interface ClientEventInput {
 
 const MOST_NAME_BYTES = 255;
 const MOST_EVENT_BYTES = 65_536;
+/** What is left of the member event of somebody who is shadow-banned. */
+const SILENT_MEMBER_KEYS: readonly string[] = ['membership', 'displayname', 'avatar_url'];
 /** What a PDU needs beside its content: previous and auth events, hashes, signature, names. */
 const PDU_RESERVE_BYTES = 2_048;
 
@@ -83,7 +86,7 @@ function isMessageContent(content: JsonObject): boolean {
 }
 
 /** The event that a redaction names, wherever the client wrote it. */
-function redactsOf(event: ClientEventInput): EventId | undefined {
+export function redactsOf(event: ClientEventInput): EventId | undefined {
   return event.type === 'm.room.redaction'
     ? (event.redacts ?? parseEventId(event.content['redacts']))
     : undefined;
@@ -106,6 +109,8 @@ export function clientIntent(
     readonly delayId?: string | undefined;
     /** Milliseconds since the epoch; now when left out. */
     readonly originServerTs?: number | undefined;
+    /** How the sender's account is restricted; left out when the server itself acts in their name. */
+    readonly senderState?: AccountState | undefined;
   } = {},
 ): LocalIntent {
   return {
@@ -113,7 +118,8 @@ export function clientIntent(
     sender,
     type: event.type,
     stateKey: event.stateKey,
-    content: withoutAuthoriser(event),
+    content: contentOf(event, extra.senderState),
+    senderState: extra.senderState,
     redacts: redactsOf(event),
     originServerTs: extra.originServerTs ?? deps.clock.nowMs(),
     chosenEventId: chooseEventId(deps.random, deps.serverName),
@@ -122,9 +128,16 @@ export function clientIntent(
   };
 }
 
-/** Who lets somebody into a restricted room is for the server to find: a client cannot name a member of its choice. */
-function withoutAuthoriser({ type, content }: ClientEventInput): JsonObject {
+/**
+ * Who lets somebody into a restricted room is for the server to find: a client cannot name a member of its choice. Whoever
+ * is shadow-banned comes and goes without a word.
+ */
+function contentOf({ type, content }: ClientEventInput, sender: AccountState | undefined): JsonObject {
   if (type !== 'm.room.member') return content;
   const { join_authorised_via_users_server: _, ...rest } = content;
-  return rest;
+  return sender?.isShadowBanned === true ? withoutWords(rest) : rest;
+}
+
+function withoutWords(content: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(content).filter(([key]) => SILENT_MEMBER_KEYS.includes(key)));
 }

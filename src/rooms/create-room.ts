@@ -20,7 +20,7 @@ import { insertAlias, pointAlias, releaseAlias, setPublished } from '../storage/
 import { findRoomNid } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
 import { randomLetters, randomToken } from '../util/random.ts';
-import { clientIntent, findEventFault } from './client-intent.ts';
+import { clientIntent, findEventFault, type ClientEventInput } from './client-intent.ts';
 import { listInitialEvents, type RoomDescription, type RoomPreset } from './initial-events.ts';
 import { inviteContent, requireReachable, type Actor, type MembershipDeps } from './membership.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -124,10 +124,18 @@ async function commitRoom(
   const outcome = await deps.pipeline.createRoom({
     rules,
     roomId: rules.roomIdIsCreateHash ? undefined : chooseRoomId(deps),
-    intents: events.map((event) => clientIntent(deps, actor.userId, event)),
+    intents: events
+      .filter((event) => !isPretendedInvite(actor, event))
+      .map((event) => clientIntent(deps, actor.userId, event)),
   });
   if (outcome.kind === 'refused') throw asInvalidState(outcome.error);
   return outcome.roomId;
+}
+
+/** Rooms of somebody who is shadow-banned are made, and nobody hears of them. */
+function isPretendedInvite(actor: Actor, event: ClientEventInput): boolean {
+  const isOwn = event.type !== 'm.room.member' || event.stateKey === actor.userId;
+  return actor.accountState?.isShadowBanned === true && !isOwn;
 }
 
 /** A room id for a room version whose servers choose them. */

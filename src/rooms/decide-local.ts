@@ -4,9 +4,10 @@ import { checkAuthRules } from '../matrix/auth-rules/auth-rules.ts';
 import { forbidden, MatrixError } from '../matrix/errors.ts';
 import { stateSlot, type StateSlot } from '../matrix/event.ts';
 import { buildEvent } from '../matrix/event-building.ts';
-import { CREATE_SLOT, POWER_LEVELS_SLOT, powerLevelsOf } from '../matrix/power-levels.ts';
-import type { Decision, Facts, Identity, RoomChange } from './decision.ts';
+import { CREATE_SLOT, membershipOf, POWER_LEVELS_SLOT, powerLevelsOf } from '../matrix/power-levels.ts';
+import type { Decision, Facts, Identity, NeedsMore, RoomChange } from './decision.ts';
 import type { LocalIntent } from './intent.ts';
+import { judgeSender } from './judge-sender.ts';
 import { knows, type RoomEvent, type RoomSnapshot, type StateDelta } from './snapshot.ts';
 
 const MOST_PREV_EVENTS = 20;
@@ -30,12 +31,22 @@ export function decideLocal(
   const unknown = wanted.filter((slot) => !knows(snapshot, slot));
   if (unknown.length > 0) return { kind: 'needs', slots: unknown };
 
+  const redaction = findRedacted(snapshot, facts, intent);
+  if (redaction.kind === 'needs') return redaction;
+  const sender = judgeSender(intent.senderState, intent, {
+    redactedSender: redaction.target?.event.sender,
+    membership: membershipOf((slot) => snapshot.known.get(slot)?.event, intent.sender),
+  });
+  if (sender.kind === 'refused') return sender;
+
   const replaced = ownSlot === undefined ? undefined : snapshot.known.get(ownSlot);
   if (replaced !== undefined && isSameState(replaced, intent))
     return { kind: 'unchanged', current: replaced };
 
-  const redaction = judgeRedaction(snapshot, facts, intent);
-  if (redaction.kind !== 'judged') return redaction;
+  // Whoever is shadow-banned redacts what was never there.
+  const isOfNothing = sender.kind === 'pretended' && redaction.target === undefined;
+  const refusal = isOfNothing ? undefined : judgeRedaction(snapshot, redaction.target, intent);
+  if (refusal !== undefined) return { kind: 'refused', error: refusal };
 
   const event = tryBuild(snapshot, intent, authSlots, identity);
   if (event instanceof MatrixError) return { kind: 'refused', error: event };
@@ -43,6 +54,7 @@ export function decideLocal(
   if (!verdict.allowed) return { kind: 'refused', error: forbidden(verdict.reason) };
 
   const made: RoomEvent = { event, nid: eventNid };
+  if (sender.kind === 'pretended') return { kind: 'pretended', made };
   const delta: StateDelta = new Map(ownSlot === undefined ? [] : [[ownSlot, made]]);
   const stateAfter: RoomChange['stateAfter'] =
     delta.size === 0 ? snapshot.state : { kind: 'changed', from: snapshot.state, delta };
@@ -103,31 +115,35 @@ function tryBuild(
   }
 }
 
-type RedactionJudgement =
-  | { readonly kind: 'judged'; readonly target: RoomEvent | undefined }
-  | Exclude<Decision, RoomChange>;
+/** The event that a redaction redacts: undefined where that is not in this room. */
+function findRedacted(
+  snapshot: RoomSnapshot,
+  facts: Facts,
+  intent: LocalIntent,
+): { readonly kind: 'found'; readonly target: RoomEvent | undefined } | NeedsMore {
+  if (intent.type !== 'm.room.redaction' || intent.redacts === undefined)
+    return { kind: 'found', target: undefined };
+  if (snapshot.uncommitted.has(intent.redacts)) return { kind: 'needs', flush: true };
+  if (!facts.events.has(intent.redacts)) return { kind: 'needs', events: [intent.redacts] };
+  const found = facts.events.get(intent.redacts);
+  return { kind: 'found', target: found?.event.roomId === snapshot.roomId ? found : undefined };
+}
 
 /**
  * Since v3 a redaction is authorised by the redact level, or because it redacts an event of its own sender; whoever
  * has neither is told so instead of sending one that nobody would apply.
  * https://spec.matrix.org/v1.19/rooms/v3/#handling-redactions
  */
-function judgeRedaction(snapshot: RoomSnapshot, facts: Facts, intent: LocalIntent): RedactionJudgement {
-  if (intent.type !== 'm.room.redaction' || intent.redacts === undefined)
-    return { kind: 'judged', target: undefined };
-  if (snapshot.uncommitted.has(intent.redacts)) return { kind: 'needs', flush: true };
-  if (!facts.events.has(intent.redacts)) return { kind: 'needs', events: [intent.redacts] };
-  const found = facts.events.get(intent.redacts);
-  const target = found?.event.roomId === snapshot.roomId ? found : undefined;
+function judgeRedaction(
+  snapshot: RoomSnapshot,
+  target: RoomEvent | undefined,
+  intent: LocalIntent,
+): MatrixError | undefined {
+  if (intent.type !== 'm.room.redaction' || intent.redacts === undefined) return undefined;
   const levels = powerLevelsOf((slot) => snapshot.known.get(slot)?.event, snapshot.rules);
   const level = levels.userLevel(intent.sender);
-  if (level < levels.redact && target?.event.sender !== intent.sender) {
-    return {
-      kind: 'refused',
-      error: forbidden(
-        `Redacting an event of someone else needs power level ${levels.redact}; ${intent.sender} has ${level}.`,
-      ),
-    };
-  }
-  return { kind: 'judged', target };
+  if (level >= levels.redact || target?.event.sender === intent.sender) return undefined;
+  return forbidden(
+    `Redacting an event of someone else needs power level ${levels.redact}; ${intent.sender} has ${level}.`,
+  );
 }

@@ -93,10 +93,14 @@ function describe(
   decision:
     | RoomChange
     | { kind: 'unchanged'; current: { event: KnownEvent['event']; nid: number } }
+    | { kind: 'pretended'; made: { event: KnownEvent['event']; nid: number } }
     | { kind: 'known'; known: KnownEvent },
 ): ProposedEvent {
   if (decision.kind === 'unchanged') {
     return { ...decision.current, verdict: 'unchanged', reason: undefined, position: undefined };
+  }
+  if (decision.kind === 'pretended') {
+    return { ...decision.made, verdict: 'pretended', reason: undefined, position: undefined };
   }
   if (decision.kind === 'known') {
     const { event, nid } = decision.known;

@@ -62,6 +62,8 @@ export type Decision =
   | RoomChange
   /** The state is so already: the event that made it. */
   | { readonly kind: 'unchanged'; readonly current: RoomEvent }
+  /** The room allows the event, and it is not to be there all the same. */
+  | { readonly kind: 'pretended'; readonly made: RoomEvent }
   /** The event is in the database already. */
   | { readonly kind: 'known'; readonly known: KnownEvent }
   | { readonly kind: 'refused'; readonly error: MatrixError }

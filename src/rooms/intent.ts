@@ -1,4 +1,5 @@
 import type { MatrixEvent, StateSlot } from '../matrix/event.ts';
+import type { AccountState } from '../matrix/account-state.ts';
 import type { MatrixError } from '../matrix/errors.ts';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
 import type { ClientTransactionKey } from '../storage/client-transactions.ts';
@@ -10,6 +11,8 @@ import type { RoomEvent } from './snapshot.ts';
 export interface LocalIntent {
   readonly kind: 'local';
   readonly sender: UserId;
+  /** How the sender's account is restricted; undefined when the server itself acts in their name. */
+  readonly senderState: AccountState | undefined;
   readonly type: string;
   /** undefined for a message event. */
   readonly stateKey: string | undefined;
@@ -30,8 +33,11 @@ export interface LocalIntent {
 export interface ReceivedIntent {
   readonly kind: 'received';
   readonly event: MatrixEvent;
-  /** `outlier`: known by name and auth events only, without a place in the graph. */
-  readonly placement: 'live' | 'outlier';
+  /**
+   * `outlier`: known by name and auth events only, without a place in the graph. `reconsidered`: soft-failed when it
+   * came, and the room may have changed its mind.
+   */
+  readonly placement: 'live' | 'outlier' | 'reconsidered';
 }
 
 export type Intent = LocalIntent | ReceivedIntent;
@@ -55,21 +61,34 @@ export interface Proposal {
   readonly roomId: RoomId;
   readonly intents: readonly Intent[];
   readonly transaction?:
-    | { readonly key: ClientTransactionKey; readonly response: (events: readonly RoomEvent[]) => JsonObject }
+    | {
+        readonly key: ClientTransactionKey;
+        readonly response: (events: readonly ProposedEvent[]) => JsonObject;
+      }
     | undefined;
   readonly resolves?: ResolvedFuture | undefined;
   /** Goes through only while this event holds this slot; else it ends as `future-gone`. */
   readonly onlyWhile?: { readonly slot: StateSlot; readonly eventId: EventId } | undefined;
   /** Futures that are stored together with the events. */
-  readonly futures?: ((events: readonly RoomEvent[]) => readonly NewFuture[]) | undefined;
+  readonly futures?: ((events: readonly ProposedEvent[]) => readonly NewFuture[]) | undefined;
 }
 
 /** What an event became. */
-export type EventVerdict = 'accepted' | 'unchanged' | 'softFailed' | 'rejected' | 'outlier' | 'known';
+export type EventVerdict =
+  | 'accepted'
+  | 'unchanged'
+  | 'pretended'
+  | 'softFailed'
+  | 'rejected'
+  | 'outlier'
+  | 'known';
 
 /** One event of a proposal that went through. */
 export interface ProposedEvent extends RoomEvent {
-  /** `unchanged`: the same state was set already, and `event` is the one that holds it. */
+  /**
+   * `unchanged`: the same state was set already, and `event` is the one that holds it. `pretended`: its sender is
+   * shadow-banned, and the event was built and allowed but is nowhere.
+   */
   readonly verdict: EventVerdict;
   /** Why it was rejected or soft-failed. */
   readonly reason: string | undefined;

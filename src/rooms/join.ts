@@ -61,7 +61,7 @@ export async function submitJoin(
   };
   const fault = findEventFault(event);
   if (fault !== undefined) throw fault;
-  const intent = clientIntent(deps, actor.userId, event);
+  const intent = clientIntent(deps, actor.userId, event, { senderState: actor.accountState });
   const authoriser = current === 'join' ? undefined : await judgeJoin(deps, request, current === 'invite');
   const content =
     authoriser === undefined

@@ -1,3 +1,4 @@
+import type { AccountState } from '../matrix/account-state.ts';
 import { forbidden, unknownError } from '../matrix/errors.ts';
 import { serverNameOf, type RoomId, type UserId } from '../matrix/identifiers.ts';
 import type { Membership } from '../matrix/power-levels.ts';
@@ -13,6 +14,8 @@ import type { Pipeline } from './pipeline.ts';
 export interface Actor {
   readonly userId: UserId;
   readonly userNid: number;
+  /** How their account is restricted; left out when the server itself acts in their name. */
+  readonly accountState?: AccountState | undefined;
 }
 
 /** What of a user's profile is written into their m.room.member events: `displayname` and `avatar_url`, where set. */
@@ -150,5 +153,6 @@ async function setMembership(
     stateKey: userId,
     content: reason === undefined ? content : { ...content, reason },
   };
-  acceptedEvent(await deps.pipeline.submit({ roomId, intents: [clientIntent(deps, actor.userId, event)] }));
+  const intent = clientIntent(deps, actor.userId, event, { senderState: actor.accountState });
+  acceptedEvent(await deps.pipeline.submit({ roomId, intents: [intent] }));
 }

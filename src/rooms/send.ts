@@ -1,5 +1,5 @@
 import { badJson } from '../matrix/errors.ts';
-import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
+import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { findPowerLevelsFault } from '../matrix/auth-rules/power-levels.ts';
 import { CREATE_SLOT } from '../matrix/power-levels.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
@@ -8,6 +8,7 @@ import type { JsonObject } from '../util/json.ts';
 import { readableEvent } from './client-events.ts';
 import { clientIntent, findEventFault, type ClientEventInput, type IntentDeps } from './client-intent.ts';
 import type { LocalIntent, Outcome } from './intent.ts';
+import type { Actor } from './membership.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
 import { findRelationFault } from './relation-rules.ts';
@@ -18,17 +19,20 @@ export interface SendDeps extends IntentDeps, RoomReadDeps {
   readonly pipeline: Pick<Pipeline, 'submit'>;
 }
 
+/** Who sends. */
+export type Sender = Pick<Actor, 'userId' | 'accountState'>;
+
 /** The session that sends, and in which request: what makes a repeat recognisable. */
 export interface SendingSession {
-  readonly userId: UserId;
+  readonly sender: Sender;
   readonly sessionNid: number;
   readonly transaction: ClientTransactionKey;
 }
 
 /**
  * Sends an event once per transaction. `read` gives the event and is not asked when the request is a repeat, whatever
- * that carries. The answer is that of the first time. Throws 403 M_FORBIDDEN with the rule that refused it, 400 and 413
- * for what could never be an event, 404 for unknown rooms.
+ * that carries. The answer is that of the first time. Throws 403 M_FORBIDDEN with the rule that refused it, what
+ * {@link judgeSender} says, 400 and 413 for what could never be an event, 404 for unknown rooms.
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
  */
 export async function sendOnce(
@@ -37,14 +41,17 @@ export async function sendOnce(
   roomId: RoomId,
   read: () => ClientEventInput,
 ): Promise<JsonObject> {
-  const { transaction: key, sessionNid, userId } = session;
+  const { transaction: key, sessionNid, sender } = session;
   const before = await findTransactionResponse(deps.db, key);
   if (before !== undefined) return before;
   const event = read();
   const fault =
     findEventFault(event) ?? (await findRelationFault(deps, { roomId, senderNid: key.userNid }, event));
   if (fault !== undefined) throw fault;
-  const intent = clientIntent(deps, userId, event, { session: { sessionNid, txnId: key.txnId } });
+  const intent = clientIntent(deps, sender.userId, event, {
+    session: { sessionNid, txnId: key.txnId },
+    senderState: sender.accountState,
+  });
   const outcome = await submitOne(deps, roomId, intent, key);
   return outcome.kind === 'repeated' ? outcome.response : { event_id: acceptedEvent(outcome).event.eventId };
 }
@@ -69,7 +76,7 @@ function answerOf([sent]: readonly RoomEvent[]): JsonObject {
  */
 export async function setState(
   deps: SendDeps,
-  sender: UserId,
+  sender: Sender,
   roomId: RoomId,
   event: ClientEventInput,
 ): Promise<EventId> {
@@ -77,7 +84,7 @@ export async function setState(
   if (fault !== undefined) throw fault;
   if (event.type === 'm.room.power_levels' && event.stateKey === '')
     await refuseMalformedLevels(deps, roomId, event.content);
-  const intent = clientIntent(deps, sender, event);
+  const intent = clientIntent(deps, sender.userId, event, { senderState: sender.accountState });
   return acceptedEvent(await deps.pipeline.submit({ roomId, intents: [intent] })).event.eventId;
 }
 

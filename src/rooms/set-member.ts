@@ -24,5 +24,5 @@ export async function setMember(
   }
   const invitee = membership === 'invite' ? parseUserId(event.stateKey) : undefined;
   if (invitee !== undefined) requireReachable(deps, invitee);
-  return setState(deps, actor.userId, roomId, event);
+  return setState(deps, actor, roomId, event);
 }

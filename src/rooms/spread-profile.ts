@@ -43,7 +43,7 @@ async function updateMember(deps: SpreadProfileDeps, actor: Actor, roomId: RoomI
     };
     const outcome = await deps.pipeline.submit({
       roomId,
-      intents: [clientIntent(deps, actor.userId, event)],
+      intents: [clientIntent(deps, actor.userId, event, { senderState: actor.accountState })],
       onlyWhile: { slot: memberSlot(actor.userId), eventId: current.eventId },
     });
     if (outcome.kind === 'refused')

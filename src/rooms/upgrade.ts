@@ -1,6 +1,6 @@
 import { forbidden, unsupportedRoomVersion } from '../matrix/errors.ts';
-import type { RoomId, UserId } from '../matrix/identifiers.ts';
-import { findRoomVersionRules } from '../matrix/room-version.ts';
+import { parseRoomId, type RoomId, type UserId } from '../matrix/identifiers.ts';
+import { findRoomVersionRules, type RoomVersionRules } from '../matrix/room-version.ts';
 import { listAliases, moveNames } from '../storage/directory.ts';
 import { findRoom, findRoomNid } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -28,6 +28,8 @@ export interface UpgradeDeps extends SendDeps {
   readonly memberProfile: FindMemberProfile;
 }
 
+const EVENT_HASH_BYTES = 32;
+
 export interface UpgradeRequest {
   readonly roomId: RoomId;
   readonly newVersion: string;
@@ -48,6 +50,7 @@ export async function upgradeRoom(deps: UpgradeDeps, actor: Actor, request: Upgr
   const roomNid = await requireJoined(deps, roomId, actor);
   if (!(await mayChangeState(deps, actor, { roomId, roomNid }, 'm.room.tombstone')))
     throw forbidden('You do not have the power to send m.room.tombstone.');
+  if (actor.accountState?.isShadowBanned === true) return pretendedRoomId(deps, rules);
   const old = await readOldRoom(deps, roomId, roomNid);
   const newRoomId = await makeReplacement(deps, actor, old, {
     rules,
@@ -72,6 +75,14 @@ export async function upgradeRoom(deps: UpgradeDeps, actor: Actor, request: Upgr
   const levels = stateOf(old, 'm.room.power_levels');
   if (levels !== undefined) await set('m.room.power_levels', restrictLevels(levels, old.rules));
   return newRoomId;
+}
+
+/** Where somebody who is shadow-banned is told that the room has gone. */
+function pretendedRoomId(deps: UpgradeDeps, rules: RoomVersionRules): RoomId {
+  if (!rules.roomIdIsCreateHash) return chooseRoomId(deps);
+  const roomId = parseRoomId(`!${randomToken(deps.random, EVENT_HASH_BYTES)}`);
+  if (roomId === undefined) throw new Error('a hash is a room id');
+  return roomId;
 }
 
 async function readOldRoom(deps: UpgradeDeps, roomId: RoomId, roomNid: number): Promise<OldRoom> {

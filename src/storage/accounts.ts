@@ -1,5 +1,7 @@
 import { sql, type Generated } from 'kysely';
+import type { AccountState } from '../matrix/account-state.ts';
 import type { UserId } from '../matrix/identifiers.ts';
+import { ACCOUNT_STATE_COLUMNS, readAccountState, type AccountStateColumns } from './account-states.ts';
 import type { Db, Tx } from './database.ts';
 
 export interface AccountTable {
@@ -10,6 +12,10 @@ export interface AccountTable {
   readonly created_ts: number;
   readonly deactivated_ts: Generated<number | null>;
   readonly erased_ts: Generated<number | null>;
+  readonly locked_ts: Generated<number | null>;
+  readonly suspended_ts: Generated<number | null>;
+  readonly shadow_banned_ts: Generated<number | null>;
+  readonly state_position: Generated<number | null>;
 }
 
 export interface AccountTables {
@@ -25,6 +31,7 @@ export interface Account {
   readonly isGuest: boolean;
   readonly isAdmin: boolean;
   readonly isDeactivated: boolean;
+  readonly state: AccountState;
 }
 
 /** What is decided about an account when it is made. */
@@ -98,7 +105,7 @@ export async function nextGuestNumber(db: Db): Promise<number> {
   return next;
 }
 
-interface AccountRow {
+interface AccountRow extends AccountStateColumns {
   readonly user_nid: number;
   readonly user_id: UserId;
   readonly password_hash: string | null;
@@ -118,6 +125,7 @@ function accountRows(db: Db) {
       'accounts.is_guest',
       'accounts.is_admin',
       'accounts.deactivated_ts',
+      ...ACCOUNT_STATE_COLUMNS,
     ]);
 }
 
@@ -129,5 +137,6 @@ function toAccount(row: AccountRow): Account {
     isGuest: row.is_guest,
     isAdmin: row.is_admin,
     isDeactivated: row.deactivated_ts !== null,
+    state: readAccountState(row),
   };
 }

@@ -1,6 +1,8 @@
 import { sql, type RawBuilder } from 'kysely';
+import type { AccountState } from '../matrix/account-state.ts';
 import type { FutureStatus } from '../matrix/futures.ts';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
+import { readAccountState, type AccountStateColumns } from './account-states.ts';
 import type { Db } from './database.ts';
 
 export interface FutureTable {
@@ -87,7 +89,9 @@ export interface StoredFuture {
   readonly alternatives: readonly FutureAlternative[];
 }
 
-interface FutureRow extends FutureTable {
+  /** How the owner's account is restricted at the time of reading. */
+  readonly ownerState: AccountState;
+interface FutureRow extends FutureTable, AccountStateColumns {
   readonly user_id: UserId;
   readonly room_id: RoomId;
   readonly is_owner_gone: boolean;
@@ -133,6 +137,7 @@ function readRow(row: FutureRow): StoredFuture {
       trigger: alternative.trigger,
       delayId: alternative.delay_id,
       type: alternative.type,
+    ownerState: readAccountState(row),
       stateKey: alternative.state_key ?? undefined,
       content: alternative.content,
       redacts: alternative.redacts ?? undefined,
@@ -145,7 +150,7 @@ function readRow(row: FutureRow): StoredFuture {
 async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<StoredFuture[]> {
   const { rows } = await sql<FutureRow>`
     select f.*, u.user_id, coalesce(r.room_id, '') as room_id,
-      exists (select from accounts o where o.user_nid = f.user_nid and o.deactivated_ts is not null) as is_owner_gone, (
+      o.deactivated_ts is not null as is_owner_gone, o.locked_ts, o.suspended_ts, o.shadow_banned_ts, (
       select json_agg(json_build_object('trigger', a.trigger, 'delay_id', a.delay_id, 'type', a.type,
         'state_key', a.state_key, 'content', a.content, 'redacts', a.redacts,
         'reserved_event_id', a.reserved_event_id) order by a.ordinal)
@@ -157,6 +162,7 @@ async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<Stored
 }
 
 /** How a future is named: by the random half of its future_token, or by the delay id of one of its alternatives. */
+      left join accounts o on o.user_nid = f.user_nid
 export type FutureName = { readonly tokenId: string } | { readonly delayId: string };
 
 /** The condition on `f` that picks the future of a name. */

@@ -1,5 +1,7 @@
 import { sql, type Generated } from 'kysely';
+import type { AccountState } from '../matrix/account-state.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
+import { ACCOUNT_STATE_COLUMNS, readAccountState, type AccountStateColumns } from './account-states.ts';
 import type { Db, Tx } from './database.ts';
 
 export interface SessionTable {
@@ -39,6 +41,7 @@ export interface FoundSession {
   readonly deviceId: DeviceId;
   readonly isGuest: boolean;
   readonly isAdmin: boolean;
+  readonly accountState: AccountState;
   readonly lastSeenTs: number | undefined;
   /** The access token of the pair that was asked for. */
   readonly accessHash: Buffer;
@@ -120,7 +123,7 @@ export async function findSessionByRefreshToken(
   return row && toFoundSession(row);
 }
 
-interface SessionRow {
+interface SessionRow extends AccountStateColumns {
   readonly session_nid: number;
   readonly user_nid: number;
   readonly user_id: UserId;
@@ -151,6 +154,7 @@ function sessionRows(db: Db) {
       'sessions.device_id',
       'accounts.is_guest',
       'accounts.is_admin',
+      ...ACCOUNT_STATE_COLUMNS,
       'devices.last_seen_ts',
       'session_tokens.access_hash',
       'session_tokens.valid_until_ts',
@@ -166,6 +170,7 @@ function toFoundSession(row: SessionRow): FoundSession {
     deviceId: row.device_id,
     isGuest: row.is_guest,
     isAdmin: row.is_admin,
+    accountState: readAccountState(row),
     lastSeenTs: row.last_seen_ts ?? undefined,
     accessHash: row.access_hash,
     validUntilTs: row.valid_until_ts ?? undefined,

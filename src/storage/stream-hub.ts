@@ -135,6 +135,9 @@ async function listChanges(db: Db, after: number, upTo: number): Promise<ChangeR
     select distinct null::bigint, user_nid, null::bigint from one_time_key_changes
     where position > ${after} and position <= ${upTo}
     union all
+    select null::bigint, user_nid, null::bigint from accounts
+    where state_position > ${after} and state_position <= ${upTo}
+    union all
     select distinct null::bigint, signer_nid, null::bigint from master_key_signatures
     where position > ${after} and position <= ${upTo}
     union all

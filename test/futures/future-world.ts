@@ -5,6 +5,7 @@ import type { FutureDeps } from '../../src/futures/future-deps.ts';
 import { FutureScheduler } from '../../src/futures/scheduler.ts';
 import { readFutureToken } from '../../src/futures/token.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
+import { UNRESTRICTED } from '../../src/matrix/account-state.ts';
 import type { MatrixEvent } from '../../src/matrix/event.ts';
 import { parseDeviceId, type RoomId } from '../../src/matrix/identifiers.ts';
 import type { RoomVersion } from '../../src/matrix/room-version.ts';
@@ -105,7 +106,15 @@ export class FutureWorld implements AsyncDisposable {
     const userNid = (await internUsers(this.deps.db, [userId])).get(userId);
     const deviceId = parseDeviceId(device);
     assert.ok(userNid !== undefined && deviceId !== undefined);
-    return { userId, userNid, deviceId, sessionNid: 1, isGuest: false, isAdmin: false };
+    return {
+      userId,
+      userNid,
+      deviceId,
+      sessionNid: 1,
+      isGuest: false,
+      isAdmin: false,
+      accountState: UNRESTRICTED,
+    };
   }
 
   /** A public room of the first user in which the others are, too. */

@@ -2,6 +2,7 @@ import { createHttpApp, type HttpAppOptions } from '../../src/http/app.ts';
 import type { Endpoint, Requester } from '../../src/http/endpoint.ts';
 import type { HttpServer } from '../../src/http/http-server.ts';
 import { createRateLimiter } from '../../src/http/rate-limit.ts';
+import { UNRESTRICTED } from '../../src/matrix/account-state.ts';
 import { unknownToken } from '../../src/matrix/errors.ts';
 import { parseDeviceId, parseUserId } from '../../src/matrix/identifiers.ts';
 import { ManualClock } from '../../src/util/clock.ts';
@@ -67,7 +68,7 @@ export async function startApp(
   };
 }
 
-/** The header of a user: `alice` (or any name), `guest…` and `admin…`. */
+/** The header of a user: `alice` (or any name), `guest…`, `admin…`, `locked…` and `suspended…`. */
 export function bearer(name: string): { readonly headers: { readonly Authorization: string } } {
   return { headers: { Authorization: `Bearer ${name}` } };
 }
@@ -78,7 +79,12 @@ export async function authenticate(token: string): Promise<Requester> {
   const [userId, deviceId] = [parseUserId(`@${token}:x`), parseDeviceId('D')];
   if (userId === undefined || deviceId === undefined) throw new Error(`no user can be named ${token}`);
   const [isGuest, isAdmin] = [token.startsWith('guest'), token.startsWith('admin')];
-  return { userId, deviceId, userNid: 1, sessionNid: 1, isGuest, isAdmin };
+  const accountState = {
+    ...UNRESTRICTED,
+    isLocked: token.startsWith('locked'),
+    isSuspended: token.startsWith('suspended'),
+  };
+  return { userId, deviceId, userNid: 1, sessionNid: 1, isGuest, isAdmin, accountState };
 }
 
 function parseObject(text: string): JsonObject {

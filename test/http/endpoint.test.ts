@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { endpoint, type Endpoint, type RawCall, type Requester } from '../../src/http/endpoint.ts';
 import { jsonObject } from '../../src/http/parse-input.ts';
+import { UNRESTRICTED } from '../../src/matrix/account-state.ts';
 import { parseDeviceId, parseUserId, type RoomId } from '../../src/matrix/identifiers.ts';
 import { MatrixError } from '../../src/matrix/errors.ts';
 import type { JsonObject } from '../../src/util/json.ts';
@@ -162,7 +163,15 @@ function call(parts: CallParts): RawCall {
 function alice(): Requester {
   const [userId, deviceId] = [parseUserId('@a:x'), parseDeviceId('D')];
   assert.ok(userId !== undefined && deviceId !== undefined);
-  return { userId, deviceId, userNid: 1, sessionNid: 1, isGuest: false, isAdmin: false };
+  return {
+    userId,
+    deviceId,
+    userNid: 1,
+    sessionNid: 1,
+    isGuest: false,
+    isAdmin: false,
+    accountState: UNRESTRICTED,
+  };
 }
 
 async function refuses(
