@@ -1,5 +1,6 @@
 import type { Setting } from './setting.ts';
-import { wholeNumberFrom } from './values.ts';
+import { parseSupportContacts, type SupportContact } from './support-contacts.ts';
+import { parseHttpUrl, parseList, parseText, wholeNumberFrom } from './values.ts';
 
 /** What clients are offered beside rooms: other ways to log in, calls, help. */
 
@@ -12,5 +13,69 @@ export const LOGIN_TOKEN_LIFETIME: Setting<number> = {
   fallbackText: '120000 (2 minutes)',
 };
 
+export const TURN_URIS: Setting<readonly string[] | undefined> = {
+  key: 'turn_uris',
+  about: 'Addresses of TURN servers for calls, separated by commas',
+  expects: 'turn: or turns: URIs, such as turn:turn.example.org:3478?transport=udp',
+  parse: parseTurnUris,
+  fallback: undefined,
+  fallbackText: 'none',
+  isList: true,
+};
+
+export const TURN_SHARED_SECRET: Setting<string | undefined> = {
+  key: 'turn_shared_secret',
+  about: 'What those TURN servers know users by (`static-auth-secret` of coturn)',
+  expects: 'a text',
+  parse: parseText,
+  fallback: undefined,
+  fallbackText: 'none',
+  secret: true,
+};
+
+export const TURN_TTL: Setting<number> = {
+  key: 'turn_ttl_seconds',
+  about: 'How long a user can begin calls with what they were told of TURN servers, in seconds',
+  expects: 'a whole number of seconds, at least 1',
+  parse: wholeNumberFrom(1),
+  fallback: 86_400,
+  fallbackText: '86400 (1 day)',
+};
+
+export const SUPPORT_CONTACTS: Setting<readonly SupportContact[] | undefined> = {
+  key: 'support_contacts',
+  about: 'Whom to turn to, for /.well-known/matrix/support: `role=address`, separated by commas',
+  expects:
+    'admin, security or a role with dots, = and a user id or e-mail address, such as admin=@alice:example.org',
+  parse: parseSupportContacts,
+  fallback: undefined,
+  fallbackText: 'none',
+  isList: true,
+};
+
+export const SUPPORT_PAGE: Setting<string | undefined> = {
+  key: 'support_page',
+  about: 'A page that helps users of this server, for /.well-known/matrix/support',
+  expects: 'an http:// or https:// URL',
+  parse: parseHttpUrl,
+  fallback: undefined,
+  fallbackText: 'none',
+};
+
 /** All of them, in the order in which they are printed. */
-export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [LOGIN_TOKEN_LIFETIME];
+export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [
+  LOGIN_TOKEN_LIFETIME,
+  TURN_URIS,
+  TURN_SHARED_SECRET,
+  TURN_TTL,
+  SUPPORT_CONTACTS,
+  SUPPORT_PAGE,
+];
+
+/** The scheme and what must follow it; the rest is for the clients' WebRTC to read. */
+function parseTurnUris(text: string): readonly string[] | undefined {
+  const uris = parseList(text);
+  return uris !== undefined && uris.length > 0 && uris.every((uri) => /^turns?:[^\s/]+$/.test(uri))
+    ? uris
+    : undefined;
+}

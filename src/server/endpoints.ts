@@ -43,6 +43,7 @@ import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { typingEndpoints } from '../client-api/typing.ts';
 import { versionsEndpoints } from '../client-api/versions.ts';
+import { voipEndpoints } from '../client-api/voip.ts';
 import { wellKnownEndpoints } from '../client-api/well-known.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Services } from './services.ts';
@@ -94,5 +95,6 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...toDeviceEndpoints,
   ...typingEndpoints,
   ...versionsEndpoints,
+  ...voipEndpoints,
   ...wellKnownEndpoints,
 ];

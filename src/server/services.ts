@@ -54,6 +54,8 @@ export interface Services
       | 'loginTokenLifetimeMs'
     >,
     AsyncDisposable {
+      | 'turn'
+      | 'support'
   readonly config: Config;
   readonly database: Database;
   readonly db: Db;

@@ -1,14 +1,25 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { parseUserId } from '../../src/matrix/identifiers.ts';
 import { isJsonObject } from '../../src/util/json.ts';
 import { shareAccountServer } from '../support/account-server.ts';
 
 const LIVEKIT = { type: 'livekit', livekit_service_url: 'https://sfu.test/livekit/jwt' };
 const RTC = '/_matrix/client/unstable/org.matrix.msc4143/rtc/transports';
+const TURN = '/_matrix/client/v3/voip/turnServer';
+const SUPPORT = '/.well-known/matrix/support';
+const ADMIN = parseUserId('@admin:elsewhere');
+const CONTACTS = [
+  ...(ADMIN === undefined ? [] : [{ role: 'm.role.admin', matrixId: ADMIN }]),
+  { role: 'm.role.security', emailAddress: 'security@test' },
+];
 
 describe('what the server says of itself', () => {
   const server = shareAccountServer({
     publicBaseUrl: 'https://matrix.test',
     livekitServiceUrl: LIVEKIT.livekit_service_url,
+    turn: { uris: ['turn:turn.test:3478?transport=udp'], sharedSecret: 'hush', ttlSeconds: 600 },
+    support: { contacts: CONTACTS, page: 'https://test/help' },
   });
 
   it('is its versions and the unstable features that are served', async () => {
@@ -45,13 +56,39 @@ describe('what the server says of itself', () => {
     assert.equal((await server().ask('GET', RTC)).status, 401);
   });
 
+  it('is its TURN servers, to users, with credentials that expire', async () => {
+    const { token } = await server().register('alice');
+    const { json } = await server().ask('GET', TURN, { token });
+    const username = `${Math.floor(server().world.clock.nowMs() / 1000) + 600}:@alice:test`;
+    assert.deepEqual(json, {
+      username,
+      password: createHmac('sha1', 'hush').update(username).digest('base64'),
+      uris: ['turn:turn.test:3478?transport=udp'],
+      ttl: 600,
+    });
+    assert.equal((await server().ask('GET', TURN)).status, 401);
+  });
+
+  it('is whom to turn to', async () => {
+    assert.deepEqual((await server().ask('GET', SUPPORT)).json, {
+      contacts: [
+        { role: 'm.role.admin', matrix_id: '@admin:elsewhere' },
+        { role: 'm.role.security', email_address: 'security@test' },
+      ],
+      support_page: 'https://test/help',
+    });
+  });
+
   describe('where nothing is configured', () => {
     const bare = shareAccountServer();
 
-    it('is no address, and an empty list of transports', async () => {
+    it('is no address, no help, no TURN server, and an empty list of transports', async () => {
       const { token } = await bare().register('alice');
       const wellKnown = await bare().ask('GET', '/.well-known/matrix/client');
       assert.deepEqual([wellKnown.status, wellKnown.json['errcode']], [404, 'M_NOT_FOUND']);
+      const support = await bare().ask('GET', SUPPORT);
+      assert.deepEqual([support.status, support.json['errcode']], [404, 'M_NOT_FOUND']);
+      assert.deepEqual((await bare().ask('GET', TURN, { token })).json, {});
       assert.deepEqual((await bare().ask('GET', RTC, { token })).json, { rtc_transports: [] });
     });
   });

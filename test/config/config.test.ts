@@ -57,6 +57,8 @@ describe('the configuration', () => {
       publicBaseUrl: undefined,
       futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: false },
       loginTokenLifetimeMs: 120_000,
+      turn: undefined,
+      support: { contacts: [], page: undefined },
     });
   });
 
@@ -86,6 +88,11 @@ describe('the configuration', () => {
       MORROW_FUTURES_TIMEOUT_UNIT: 'milliseconds',
       MORROW_FUTURES_CANCEL_ON_STATE: 'on',
       MORROW_LOGIN_TOKEN_LIFETIME_MS: '60000',
+      MORROW_TURN_URIS: 'turn:turn.example.org:3478?transport=udp, turns:turn.example.org',
+      MORROW_TURN_SHARED_SECRET: 'hush',
+      MORROW_TURN_TTL_SECONDS: '600',
+      MORROW_SUPPORT_CONTACTS: 'admin=@alice:example.org, security=s@example.org, org.example.press=p@x.org',
+      MORROW_SUPPORT_PAGE: 'https://example.org/help',
     });
     assert.deepEqual(
       { ...config },
@@ -114,6 +121,19 @@ describe('the configuration', () => {
         publicBaseUrl: 'https://matrix.example.org',
         futures: { unsuffixedUnit: 'milliseconds', cancelOnOthersState: true },
         loginTokenLifetimeMs: 60_000,
+        turn: {
+          uris: ['turn:turn.example.org:3478?transport=udp', 'turns:turn.example.org'],
+          sharedSecret: 'hush',
+          ttlSeconds: 600,
+        },
+        support: {
+          contacts: [
+            { role: 'm.role.admin', matrixId: '@alice:example.org' },
+            { role: 'm.role.security', emailAddress: 's@example.org' },
+            { role: 'org.example.press', emailAddress: 'p@x.org' },
+          ],
+          page: 'https://example.org/help',
+        },
       },
     );
   });
@@ -191,6 +211,13 @@ describe('a bad configuration', () => {
     ['MORROW_LOG_LEVEL', 'verbose'],
     ['MORROW_LIVEKIT_SERVICE_URL', 'rtc.example.org'],
     ['MORROW_FUTURES_TIMEOUT_UNIT', 'ms'],
+    ['MORROW_TURN_URIS', 'stun:turn.example.org'],
+    ['MORROW_TURN_URIS', ','],
+    ['MORROW_TURN_TTL_SECONDS', '0'],
+    ['MORROW_SUPPORT_CONTACTS', '@alice:example.org'],
+    ['MORROW_SUPPORT_CONTACTS', 'admin=nobody'],
+    ['MORROW_SUPPORT_CONTACTS', 'boss=@alice:example.org'],
+    ['MORROW_SUPPORT_PAGE', 'example.org'],
   ] as const) {
     it(`refuses ${name}=${value}`, () => {
       const complaints = complaintsOf({ [name]: value });
@@ -222,6 +249,15 @@ describe('a bad configuration', () => {
     assert.deepEqual(complaintsOf({ MORROW_TLS_KEY: 'key.pem' }, 'tls_cert: cert.pem\n'), [
       'morrow.yaml: tls_cert: has no use without federation_listen.',
       'MORROW_TLS_KEY: has no use without federation_listen.',
+    ]);
+  });
+
+  it('asks for both halves of what TURN servers need', () => {
+    assert.deepEqual(complaintsOf({ MORROW_TURN_URIS: 'turn:turn.example.org' }), [
+      'MORROW_TURN_URIS: has no use without turn_shared_secret.',
+    ]);
+    assert.deepEqual(complaintsOf({ MORROW_TURN_SHARED_SECRET: 'hush' }), [
+      'MORROW_TURN_SHARED_SECRET: has no use without turn_uris.',
     ]);
   });
 

@@ -12,8 +12,10 @@ import { registrationEndpoints } from '../../src/client-api/registration.ts';
 import { rtcTransportsEndpoints } from '../../src/client-api/rtc-transports.ts';
 import { toDeviceEndpoints } from '../../src/client-api/to-device.ts';
 import { versionsEndpoints } from '../../src/client-api/versions.ts';
+import { voipEndpoints } from '../../src/client-api/voip.ts';
 import { wellKnownEndpoints } from '../../src/client-api/well-known.ts';
 import { findMemberProfile } from '../../src/accounts/profiles.ts';
+import type { Config } from '../../src/config/config.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createRateLimiter } from '../../src/http/rate-limit.ts';
 import type { UserId } from '../../src/matrix/identifiers.ts';
@@ -44,7 +46,7 @@ export interface Answer {
 type Wishes = Parameters<typeof createAccountWorld>[0] & {
   readonly publicBaseUrl?: string;
   readonly livekitServiceUrl?: string;
-};
+} & Partial<Pick<Config, 'turn' | 'support'>>;
 
 export async function startAccountServer(wishes: Wishes = {}): Promise<AccountServer> {
   const world = await createAccountWorld(wishes);
@@ -65,6 +67,7 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
       ...rtcTransportsEndpoints,
       ...toDeviceEndpoints,
       ...versionsEndpoints,
+      ...voipEndpoints,
       ...wellKnownEndpoints,
     ],
     deps: {
@@ -78,6 +81,8 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
       maxDelayedEvents: 100,
       publicBaseUrl: wishes.publicBaseUrl,
       livekitServiceUrl: wishes.livekitServiceUrl,
+      turn: wishes.turn,
+      support: wishes.support ?? { contacts: [], page: undefined },
     },
     authenticate: (token, origin) => world.authenticator.authenticate(token, origin),
     rateLimiter: createRateLimiter({ enabled: false, clock: world.clock }),
