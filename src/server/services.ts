@@ -52,10 +52,10 @@ export interface Services
       | 'livekitServiceUrl'
       | 'publicBaseUrl'
       | 'loginTokenLifetimeMs'
-    >,
-    AsyncDisposable {
       | 'turn'
       | 'support'
+    >,
+    AsyncDisposable {
   readonly config: Config;
   readonly database: Database;
   readonly db: Db;
