@@ -168,8 +168,8 @@ async function store(
   }
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
   const session = { sessionNid: requester.sessionNid, txnId: key.txnId };
-  const outcome = await deps.pipeline.submit({
   const senderState = requester.accountState;
+  const outcome = await deps.pipeline.submit({
     roomId,
     intents: [clientIntent(intentDeps, requester.userId, sendNow, { session, senderState })],
     transaction: { key, response: ([event]) => answerFor(plan.futureWith(event)) },

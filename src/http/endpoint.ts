@@ -11,8 +11,6 @@ import { pathParamsParser, type PathParams } from './path-params.ts';
  */
 export type AuthKind = 'none' | 'optional' | 'user' | 'guest-ok' | 'admin';
 
-/** Rate-limit classes; the budget of each is configuration. */
-export type RateLimitClass =
 /**
  * What becomes of a call by a user whose account is suspended: `allowed`; `refused` (403 M_USER_SUSPENDED), because it does
  * something that reaches other people; `by-event`: it hangs on the event, which is judged with the sender's account in mind.
@@ -20,6 +18,8 @@ export type RateLimitClass =
  */
 export type WhileSuspended = 'allowed' | 'refused' | 'by-event';
 
+/** Rate-limit classes; the budget of each is configuration. */
+export type RateLimitClass =
   | 'none'
   | 'read'
   | 'write'
@@ -90,6 +90,10 @@ export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, B
   /** Unstable and older paths with the same parameters. */
   readonly alsoAt?: readonly string[];
   readonly auth: Auth;
+  /** Left out: `allowed`. */
+  readonly whileSuspended?: WhileSuspended;
+  /** True for what a user whose account is locked may do all the same; everything else is 401 M_USER_LOCKED. */
+  readonly allowedWhileLocked?: boolean;
   readonly rateLimit: RateLimitClass;
   /** Parser of the JSON body, or `rawBody` for bytes. Absent: no body is read. */
   readonly body?: z.ZodType<Body>;
@@ -97,10 +101,6 @@ export interface EndpointRow<Deps, Path extends string, Auth extends AuthKind, B
   readonly bodyOptional?: boolean;
   /** Parser of the query string: every parameter is text here, the last one of a repeated key. Absent: none is read. */
   readonly query?: z.ZodType<Query>;
-  /** Left out: `allowed`. */
-  readonly whileSuspended?: WhileSuspended;
-  /** True for what a user whose account is locked may do all the same; everything else is 401 M_USER_LOCKED. */
-  readonly allowedWhileLocked?: boolean;
   /** Keys of the query that may be repeated: the parser gets a list of texts for each of them that is there. */
   readonly repeatable?: readonly string[];
   readonly handle: (
@@ -128,6 +128,8 @@ export interface Endpoint<Deps> {
   readonly path: string;
   readonly alsoAt: readonly string[];
   readonly auth: AuthKind;
+  readonly whileSuspended: WhileSuspended;
+  readonly allowedWhileLocked: boolean;
   readonly rateLimit: RateLimitClass;
   /** False: the row has no body parser, and the body is not even read. */
   readonly readsBody: boolean;
@@ -135,8 +137,6 @@ export interface Endpoint<Deps> {
   readonly takesBytes: boolean;
   /** Parses parameters, query and body (in that order), then handles. Throws a MatrixError for what does not parse. */
   readonly run: (deps: Deps, call: RawCall) => Promise<Reply | StreamReply>;
-  readonly whileSuspended: WhileSuspended;
-  readonly allowedWhileLocked: boolean;
 }
 
 /**
@@ -169,6 +169,8 @@ export function endpoint<
     path: row.path,
     alsoAt: row.alsoAt ?? [],
     auth: row.auth,
+    whileSuspended: row.whileSuspended ?? 'allowed',
+    allowedWhileLocked: row.allowedWhileLocked ?? false,
     rateLimit: row.rateLimit,
     readsBody: row.body !== undefined,
     takesBytes: row.body !== undefined && isRaw(row.body),
@@ -176,8 +178,6 @@ export function endpoint<
       row.handle(deps, {
         params: parseParams(raw.params),
         query: parseQuery(row.query, raw.query, row.repeatable ?? []),
-    whileSuspended: row.whileSuspended ?? 'allowed',
-    allowedWhileLocked: row.allowedWhileLocked ?? false,
         body: parseBody(row.body, raw.body, row.bodyOptional ?? false),
         requester: requesterFor(row.auth, raw.requester),
         ip: raw.ip,

@@ -25,10 +25,10 @@ export interface ClientEventInput {
   readonly redacts?: EventId | undefined;
 }
 
-const MOST_NAME_BYTES = 255;
-const MOST_EVENT_BYTES = 65_536;
 /** What is left of the member event of somebody who is shadow-banned. */
 const SILENT_MEMBER_KEYS: readonly string[] = ['membership', 'displayname', 'avatar_url'];
+const MOST_NAME_BYTES = 255;
+const MOST_EVENT_BYTES = 65_536;
 /** What a PDU needs beside its content: previous and auth events, hashes, signature, names. */
 const PDU_RESERVE_BYTES = 2_048;
 
@@ -106,20 +106,20 @@ export function clientIntent(
   event: ClientEventInput,
   extra: {
     readonly session?: LocalIntent['session'];
+    /** How the sender's account is restricted; left out when the server itself acts in their name. */
+    readonly senderState?: AccountState | undefined;
     readonly delayId?: string | undefined;
     /** Milliseconds since the epoch; now when left out. */
     readonly originServerTs?: number | undefined;
-    /** How the sender's account is restricted; left out when the server itself acts in their name. */
-    readonly senderState?: AccountState | undefined;
   } = {},
 ): LocalIntent {
   return {
     kind: 'local',
     sender,
+    senderState: extra.senderState,
     type: event.type,
     stateKey: event.stateKey,
     content: contentOf(event, extra.senderState),
-    senderState: extra.senderState,
     redacts: redactsOf(event),
     originServerTs: extra.originServerTs ?? deps.clock.nowMs(),
     chosenEventId: chooseEventId(deps.random, deps.serverName),

@@ -86,11 +86,11 @@ export interface StoredFuture {
   readonly error: string | undefined;
   /** True when the owner's account has ended. */
   readonly isOwnerGone: boolean;
+  /** How the owner's account is restricted at the time of reading. */
+  readonly ownerState: AccountState;
   readonly alternatives: readonly FutureAlternative[];
 }
 
-  /** How the owner's account is restricted at the time of reading. */
-  readonly ownerState: AccountState;
 interface FutureRow extends FutureTable, AccountStateColumns {
   readonly user_id: UserId;
   readonly room_id: RoomId;
@@ -133,11 +133,11 @@ function readRow(row: FutureRow): StoredFuture {
     sentEventId: row.sent_event_id ?? undefined,
     error: row.error ?? undefined,
     isOwnerGone: row.is_owner_gone,
+    ownerState: readAccountState(row),
     alternatives: row.alternatives.map((alternative) => ({
       trigger: alternative.trigger,
       delayId: alternative.delay_id,
       type: alternative.type,
-    ownerState: readAccountState(row),
       stateKey: alternative.state_key ?? undefined,
       content: alternative.content,
       redacts: alternative.redacts ?? undefined,
@@ -157,12 +157,12 @@ async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<Stored
       from future_alternatives a where a.future_nid = f.future_nid
     ) as alternatives
     from futures f join users u on u.user_nid = f.user_nid left join rooms r on r.room_nid = f.room_nid
+      left join accounts o on o.user_nid = f.user_nid
     where ${condition}`.execute(db);
   return rows.map(readRow);
 }
 
 /** How a future is named: by the random half of its future_token, or by the delay id of one of its alternatives. */
-      left join accounts o on o.user_nid = f.user_nid
 export type FutureName = { readonly tokenId: string } | { readonly delayId: string };
 
 /** The condition on `f` that picks the future of a name. */
