@@ -40,6 +40,7 @@ export interface Requester {
   readonly sessionNid: number;
   readonly isGuest: boolean;
   readonly isAdmin: boolean;
+  readonly accountState: AccountState;
 }
 
 interface RequesterByAuth {
