@@ -38,7 +38,8 @@ export async function createPublicRoom(
   await page.getByRole('button', { name: 'Create Room' }).click();
   const form = page.locator('.create-room__form');
   await form.getByRole('button', { name: 'Private' }).click();
-  await page.getByRole('button', { name: 'Public (anyone can join)' }).click();
+  // Cinny keeps this menu out of the accessible tree while the dialog is open.
+  await page.locator('button', { hasText: 'Public (anyone can join)' }).click();
   await form.getByPlaceholder('my_address').fill(room.alias);
   await submitRoomForm(page, form, room);
 }
@@ -122,7 +123,8 @@ export async function invite(page: Page, roomName: string, userId: string): Prom
   await form.getByRole('button', { name: 'Search' }).click();
   await form.getByRole('button', { name: 'Invite', exact: true }).click();
   await form.getByText('Invited', { exact: true }).waitFor();
-  await page.keyboard.press('Escape');
+  // The cross in the window's corner.
+  await page.locator('.pw-modal button').first().click();
   await form.waitFor({ state: 'hidden' });
 }
 
@@ -142,7 +144,7 @@ export async function acceptInvitation(page: Page, roomName: string): Promise<vo
 async function chooseFor(page: Page, text: string, choice: string): Promise<void> {
   const target = message(page, text);
   await target.hover();
-  await target.locator('button[aria-pressed]').last().click();
+  await target.locator('button[aria-pressed]:not([data-reaction-key])').last().click();
   await page.getByRole('button', { name: choice, exact: true }).click();
 }
 
@@ -169,5 +171,5 @@ export async function edit(page: Page, text: string, newText: string): Promise<v
 /** Removes a message, whoever wrote it. */
 export async function remove(page: Page, text: string): Promise<void> {
   await chooseFor(page, text, 'Delete');
-  await page.getByRole('dialog').or(page.locator('form')).getByRole('button', { name: 'Delete' }).click();
+  await page.locator('form').getByRole('button', { name: 'Delete', exact: true }).click();
 }

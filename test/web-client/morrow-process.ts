@@ -31,6 +31,8 @@ export interface MorrowProcess extends AsyncDisposable {
 export async function startMorrow(options: {
   readonly dataDir: string;
   readonly logFile: string;
+  /** Of rooms that are made without one. */
+  readonly roomVersion: string;
 }): Promise<MorrowProcess> {
   const build = spawnSync(process.execPath, [join(ROOT, 'scripts/build-if-stale.mjs')], { stdio: 'inherit' });
   if (build.status !== 0) throw new Error('the server does not build');
@@ -40,6 +42,7 @@ export async function startMorrow(options: {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MORROW_'))),
       MORROW_DATA_DIR: options.dataDir,
       MORROW_LISTEN: '127.0.0.1:0',
+      MORROW_DEFAULT_ROOM_VERSION: options.roomVersion,
       MORROW_LOG_LEVEL: 'info',
     },
   });
