@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
+import type { AccountState } from '../matrix/account-state.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import type { JsonValue } from '../util/json.ts';
 import { isRaw, parseBody, parseQuery } from './parse-input.ts';
