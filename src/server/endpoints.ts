@@ -26,6 +26,7 @@ import { pushRuleEndpoints } from '../client-api/push-rules.ts';
 import { pusherEndpoints } from '../client-api/pushers.ts';
 import { receiptsEndpoints } from '../client-api/receipts.ts';
 import { registrationEndpoints } from '../client-api/registration.ts';
+import { registrationTokensEndpoints } from '../client-api/registration-tokens.ts';
 import { relationsEndpoints } from '../client-api/relations.ts';
 import { reportingEndpoints } from '../client-api/reporting.ts';
 import { roomAliasesEndpoints } from '../client-api/room-aliases.ts';
@@ -77,6 +78,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...pusherEndpoints,
   ...receiptsEndpoints,
   ...registrationEndpoints,
+  ...registrationTokensEndpoints,
   ...relationsEndpoints,
   ...reportingEndpoints,
   ...roomAliasesEndpoints,

@@ -9,6 +9,7 @@ import { loginEndpoints } from '../../src/client-api/login.ts';
 import { logoutEndpoints } from '../../src/client-api/logout.ts';
 import { openIdEndpoints } from '../../src/client-api/openid.ts';
 import { registrationEndpoints } from '../../src/client-api/registration.ts';
+import { registrationTokensEndpoints } from '../../src/client-api/registration-tokens.ts';
 import { rtcTransportsEndpoints } from '../../src/client-api/rtc-transports.ts';
 import { toDeviceEndpoints } from '../../src/client-api/to-device.ts';
 import { versionsEndpoints } from '../../src/client-api/versions.ts';
@@ -64,6 +65,7 @@ export async function startAccountServer(wishes: Wishes = {}): Promise<AccountSe
       ...logoutEndpoints,
       ...openIdEndpoints,
       ...registrationEndpoints,
+      ...registrationTokensEndpoints,
       ...rtcTransportsEndpoints,
       ...toDeviceEndpoints,
       ...versionsEndpoints,
