@@ -12,17 +12,18 @@ import { lastPositionSeenWith, requireRoomAccess } from './room-access.ts';
 import { filterVisible } from './visibility.ts';
 
 /**
- * An event that the viewer may see. Throws 404 M_NOT_FOUND for all others, whether they exist or not.
+ * An event that the viewer may see, in this room or (undefined) in any. Throws 404 M_NOT_FOUND for all others, whether they exist or not.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid
  */
 export async function getVisibleEvent(
   deps: RenderDeps,
   viewer: Viewer,
-  roomId: RoomId,
+  roomId: RoomId | undefined,
   eventId: EventId,
 ): Promise<StoredEvent> {
-  const [found] = await listEventsById(deps.db, [eventId]);
-  const [visible] = found?.roomId === roomId ? await filterVisible(deps, [found], viewer) : [];
+  const found = await listEventsById(deps.db, [eventId]);
+  const asked = found.filter((event) => roomId === undefined || event.roomId === roomId);
+  const [visible] = await filterVisible(deps, asked, viewer);
   if (visible === undefined) throw notFound(`No event ${eventId} that you may see.`);
   return visible;
 }
@@ -57,31 +58,67 @@ export async function readContext(
   const { roomId, filter } = request;
   const event = await getVisibleEvent(deps, viewer, roomId, request.eventId);
   const access = await requireRoomAccess(deps, roomId, viewer);
+  const { before, after, start, end } = await readAround(deps, viewer, event, {
+    before: Math.floor(request.limit / 2),
+    after: Math.ceil(request.limit / 2),
+    filter,
+    last: lastPositionSeenWith(access),
+  });
+  const events = [...before, event, ...after];
+  const rendered = await renderWithBundles(deps, events, viewer, { withRoomId: true });
+  return {
+    before: rendered.slice(0, before.length),
+    event: rendered[before.length] ?? {},
+    after: rendered.slice(before.length + 1),
+    start,
+    end,
+    state: await renderEvents(deps, await listContextState(deps, events, filter), viewer, {
+      withRoomId: true,
+    }),
+  };
+}
+
+export interface AroundRequest {
+  /** How many events before and after. */
+  readonly before: number;
+  readonly after: number;
+  readonly filter: RoomEventFilter;
+  /** The last position that the viewer may read in the room. */
+  readonly last: number;
+}
+
+/** What surrounds an event, nearest first on both sides, and the positions where /messages may go on. */
+export async function readAround(
+  deps: TimelineReadDeps,
+  viewer: Viewer,
+  event: StoredEvent,
+  request: AroundRequest,
+): Promise<{
+  readonly before: readonly StoredEvent[];
+  readonly after: readonly StoredEvent[];
+  readonly start: number;
+  readonly end: number;
+}> {
+  const { roomId, roomNid } = event;
+  const { filter } = request;
   const place = event.position ?? 0;
-  const last = lastPositionSeenWith(access);
   const before = await collectEvents(
     deps,
     viewer,
-    { roomId, filter, backwards: true, limit: Math.floor(request.limit / 2) },
-    { roomNid: access.roomNid, after: BEGINNING, upTo: place - 1 },
+    { roomId, filter, backwards: true, limit: request.before },
+    { roomNid, after: BEGINNING, upTo: place - 1 },
   );
   const after = await collectEvents(
     deps,
     viewer,
-    { roomId, filter, backwards: false, limit: Math.ceil(request.limit / 2) },
-    { roomNid: access.roomNid, after: place, upTo: last },
+    { roomId, filter, backwards: false, limit: request.after },
+    { roomNid, after: place, upTo: request.last },
   );
-  const events = [...before.events, event, ...after.events];
-  const rendered = await renderWithBundles(deps, events, viewer, { withRoomId: true });
   return {
-    before: rendered.slice(0, before.events.length),
-    event: rendered[before.events.length] ?? {},
-    after: rendered.slice(before.events.length + 1),
+    before: before.events,
+    after: after.events,
     start: before.end ?? edgeOf(before, place) - 1,
     end: after.end ?? edgeOf(after, place),
-    state: await renderEvents(deps, await listContextState(deps, events, filter), viewer, {
-      withRoomId: true,
-    }),
   };
 }
 

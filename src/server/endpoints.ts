@@ -39,6 +39,7 @@ import { roomSendEndpoints } from '../client-api/room-send.ts';
 import { roomStateEndpoints } from '../client-api/room-state.ts';
 import { roomUpgradeEndpoints } from '../client-api/room-upgrade.ts';
 import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
+import { searchEndpoints } from '../client-api/search.ts';
 import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
@@ -92,6 +93,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...roomUpgradeEndpoints,
   ...roomsEndpoints,
   ...rtcTransportsEndpoints,
+  ...searchEndpoints,
   ...syncEndpoints,
   ...tagsEndpoints,
   ...toDeviceEndpoints,

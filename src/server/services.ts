@@ -13,6 +13,7 @@ import { FutureScheduler } from '../futures/scheduler.ts';
 import { forgetPush } from '../push/forget-push.ts';
 import { PushMover } from '../push/mover.ts';
 import { PushSender } from '../push/sender.ts';
+import { SearchIndex } from '../search/search-index.ts';
 import { SyncFeed } from '../sync/sync-feed.ts';
 import { MediaArrivals } from '../media/arrivals.ts';
 import type { FileStore } from '../media/file-store.ts';
@@ -77,6 +78,7 @@ export interface Services
   readonly pushMover: PushMover;
   readonly pushSender: PushSender;
   readonly catchUpPush: (upTo: number) => Promise<void>;
+  readonly searchIndex: SearchIndex;
   readonly futureScheduler: FutureScheduler;
   readonly fileStore: FileStore;
   readonly mediaArrivals: MediaArrivals;
@@ -148,11 +150,13 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
   const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
+  const searchIndex = new SearchIndex({ db, hub, clock, log });
   await hub.start();
   await bus.start();
   futureScheduler.start();
   pushMover.start();
   pushSender.start();
+  searchIndex.start();
   typing.start();
   presenceBoard.start();
   const ignoredUsers = new IgnoredUsers({ db, hub });
@@ -180,6 +184,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     pushMover,
     pushSender,
     catchUpPush: (upTo) => pushMover.catchUp(upTo),
+    searchIndex,
     futureScheduler,
     fileStore: new FileSystemStore(join(config.dataDir, 'media'), random),
     mediaArrivals: new MediaArrivals(),
@@ -203,6 +208,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       await pipeline[Symbol.asyncDispose]();
       await pushMover[Symbol.asyncDispose]();
       await pushSender[Symbol.asyncDispose]();
+      await searchIndex[Symbol.asyncDispose]();
       await typing[Symbol.asyncDispose]();
       await presenceBoard[Symbol.asyncDispose]();
       ignoredUsers[Symbol.dispose]();

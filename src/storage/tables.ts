@@ -28,6 +28,7 @@ import type { RegistrationTokenTables } from './registration-tokens.ts';
 import type { RelationTables } from './relation-writes.ts';
 import type { ReportTables } from './reports.ts';
 import type { RoomTables } from './rooms.ts';
+import type { SearchTables } from './search.ts';
 import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
 import type { ToDeviceTables } from './to-device.ts';
@@ -73,6 +74,7 @@ export interface Tables
     RelationTables,
     ReportTables,
     RoomTables,
+    SearchTables,
     SessionTables,
     StateNodeTables,
     ToDeviceTables,

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { findMatches, parseSearchTerm, tsQueryOf, tsVectorOf } from '../../src/search/search-term.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+describe('a search term', () => {
+  let test: TestDatabase;
+  before(async () => {
+    test = await createTestDatabase();
+  });
+  after(() => test[Symbol.asyncDispose]());
+
+  const fits = async (term: string, text: string): Promise<boolean> => {
+    const { rows } = await test.database.pool.query<{ fits: boolean }>(
+      'select $1::tsvector @@ $2::tsquery as fits',
+      [tsVectorOf(text, 7), tsQueryOf(parseSearchTerm(term))],
+    );
+    return rows[0]?.fits ?? false;
+  };
+
+  it('finds texts with all of its words in any order', async () => {
+    assert.ok(await fits('world hello', 'Hello, wide World!'));
+    assert.ok(!(await fits('world goodbye', 'Hello, wide World!')));
+  });
+
+  it('finds longer words by their beginning, unless that is very short', async () => {
+    assert.ok(await fits('upgra', 'They upgraded it'));
+    assert.ok(!(await fits('up', 'They upgraded it')));
+    assert.ok(!(await fits('graded', 'They upgraded it')));
+  });
+
+  it('takes what is in quotes as it stands there', async () => {
+    assert.ok(await fits('"to be or not"', 'To be, or not to be'));
+    assert.ok(!(await fits('"be to"', 'To be, or not')));
+    assert.ok(!(await fits('"upgra"', 'They upgraded it')));
+  });
+
+  it('takes signs within a word for a bond', async () => {
+    assert.ok(await fits("don't", "I don't know"));
+    assert.ok(!(await fits('foo-bar', 'bar foo')));
+    assert.ok(await fits('京タ', '東京タワー'));
+    assert.ok(!(await fits('京東', '東京タワー')));
+  });
+
+  it('is harmless whatever it holds', async () => {
+    for (const term of [`it's \\ 'quoted' & | ! ( ) :* <->`, 'ﷺ', 'ŉ', '\u0000 nul', '-x'])
+      assert.ok(await fits(term, `${term} and more`), term);
+    assert.deepEqual(parseSearchTerm(' !? "…" '), []);
+    assert.equal(parseSearchTerm('word '.repeat(1_000)).length, 50);
+  });
+
+  it('does not find the sign of a room', async () => {
+    assert.ok(!(await fits('#7', 'nothing')));
+  });
+
+  it('copes with long texts and long words', async () => {
+    assert.ok(await fits('needle', `${'hay '.repeat(30_000)} needle`));
+    assert.ok(await fits('y'.repeat(5_000), 'y'.repeat(5_000)));
+  });
+
+  it('says what in a text has fitted, as it is written there', () => {
+    assert.deepEqual(
+      [...findMatches("Élodie's upgrade: Upgraded!", parseSearchTerm("elodie's upgra"))],
+      ["élodie's", 'upgrade', 'upgraded'],
+    );
+    assert.deepEqual([...findMatches('東京タワー', parseSearchTerm('京タ'))], ['京タ']);
+    assert.deepEqual([...findMatches('nothing', parseSearchTerm('else'))], []);
+  });
+});
