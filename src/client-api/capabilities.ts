@@ -7,13 +7,19 @@ export interface CapabilitiesDeps {
   readonly maxDelayedEvents: number;
 }
 
+/** What administrators may do, under both names; everybody else is told nothing of it. */
+const ACCOUNT_MODERATION = {
+  'm.account_moderation': { suspend: true, lock: true },
+  'uk.timedout.msc4323': { suspend: true, lock: true },
+};
+
 const getCapabilities = endpoint({
   name: 'getCapabilities',
   method: 'GET',
   path: '/_matrix/client/v3/capabilities',
   auth: 'user',
   rateLimit: 'read',
-  handle: (deps: CapabilitiesDeps) => {
+  handle: (deps: CapabilitiesDeps, { requester }) => {
     const delayedEvents = { max_delay_ms: deps.maxDelayMs, max_scheduled: deps.maxDelayedEvents };
     return {
       body: {
@@ -26,6 +32,7 @@ const getCapabilities = endpoint({
           'm.profile_fields': { enabled: true },
           'm.3pid_changes': { enabled: false },
           'm.get_login_token': { enabled: true },
+          ...(requester.isAdmin ? ACCOUNT_MODERATION : {}),
           'm.delayed_events': delayedEvents,
           'org.matrix.msc4140.delayed_events': delayedEvents,
         },

@@ -1,3 +1,4 @@
+import type { AccountState } from '../matrix/account-state.ts';
 import { forbidden } from '../matrix/errors.ts';
 import type { RoomId, UserId } from '../matrix/identifiers.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
@@ -20,6 +21,11 @@ export interface TypingDeps {
   readonly hub: Pick<StreamHub, 'announce'>;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** Who types, and how their account is restricted. */
+export interface Typist extends Participant {
+  readonly accountState?: AccountState | undefined;
 }
 
 /** What a client asks for. */
@@ -58,14 +64,15 @@ export class Typing implements AsyncDisposable {
   }
 
   /**
-   * Notes that a user types, or has stopped. Throws 403 M_FORBIDDEN for other users, and for rooms that the user is not
-   * in. https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
+   * Notes that a user types, or has stopped. Of who is shadow-banned nothing is noted. Throws 403 M_FORBIDDEN for other
+   * users, and for rooms that the user is not in. https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
    */
-  async set(user: Participant, request: TypingRequest): Promise<void> {
+  async set(user: Typist, request: TypingRequest): Promise<void> {
     const { db, clock } = this.#deps;
     if (request.userId !== user.userId)
       throw forbidden(`${user.userId} does not type for ${request.userId}.`);
     const roomNid = await requireMember(db, user, request.roomId);
+    if (user.accountState?.isShadowBanned === true) return;
     const typer = { roomNid, userNid: user.userNid };
     if (request.timeoutMs === undefined || request.timeoutMs <= 0) return this.#stop(typer);
     const nowMs = clock.nowMs();

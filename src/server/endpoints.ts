@@ -1,6 +1,7 @@
 import { accountDataEndpoints } from '../client-api/account-data.ts';
 import { accountEndpoints } from '../client-api/account.ts';
 import { adminRegistrationEndpoints } from '../client-api/admin-registration.ts';
+import { adminUsersEndpoints } from '../client-api/admin-users.ts';
 import { capabilitiesEndpoints } from '../client-api/capabilities.ts';
 import { roomsEndpoints } from '../client-api/create-room.ts';
 import { delayedEventsEndpoints } from '../client-api/delayed-events.ts';
@@ -55,6 +56,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...accountDataEndpoints,
   ...accountEndpoints,
   ...adminRegistrationEndpoints,
+  ...adminUsersEndpoints,
   ...capabilitiesEndpoints,
   ...delayedEventsEndpoints,
   ...crossSigningEndpoints,

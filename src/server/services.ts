@@ -110,6 +110,7 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc4222': true,
   'org.matrix.simplified_msc3575': false,
   'uk.tcpip.msc4133': true,
+  'uk.timedout.msc4323': true,
 };
 
 /** Builds what the endpoints work with, in the order of floors, and starts it. */

@@ -1,7 +1,7 @@
 import { sql, type Generated } from 'kysely';
 import type { AccountState } from '../matrix/account-state.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
-import { ACCOUNT_STATE_COLUMNS, readAccountState, type AccountStateColumns } from './account-states.ts';
+import { readAccountState, type AccountStateColumns } from './account-states.ts';
 import type { Db, Tx } from './database.ts';
 
 export interface SessionTable {
@@ -110,8 +110,8 @@ export async function retireOtherTokens(db: Db, sessionNid: number, accessHash: 
 
 /** The session that an access token belongs to, expired or not. One indexed look-up: it runs on every request. */
 export async function findSession(db: Db, accessHash: Buffer): Promise<FoundSession | undefined> {
-  const row = await sessionRows(db).where('session_tokens.access_hash', '=', accessHash).executeTakeFirst();
-  return row && toFoundSession(row);
+  const { rows } = await sql<SessionRow>`${SESSION_ROWS} where t.access_hash = ${accessHash}`.execute(db);
+  return rows[0] && toFoundSession(rows[0]);
 }
 
 /** The session that a refresh token belongs to. */
@@ -119,8 +119,42 @@ export async function findSessionByRefreshToken(
   db: Db,
   refreshHash: Buffer,
 ): Promise<FoundSession | undefined> {
-  const row = await sessionRows(db).where('session_tokens.refresh_hash', '=', refreshHash).executeTakeFirst();
-  return row && toFoundSession(row);
+  const { rows } = await sql<SessionRow>`${SESSION_ROWS} where t.refresh_hash = ${refreshHash}`.execute(db);
+  return rows[0] && toFoundSession(rows[0]);
+}
+
+/** Where a device that is logged in was last seen. */
+export interface Connection {
+  readonly deviceId: DeviceId;
+  readonly lastSeenTs: number | undefined;
+  readonly ip: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+/** The devices on which a user is logged in, by id. */
+export async function listConnections(db: Db, userNid: number): Promise<Connection[]> {
+  const rows = await db
+    .selectFrom('sessions')
+    .innerJoin('devices', (join) =>
+      join
+        .onRef('devices.user_nid', '=', 'sessions.user_nid')
+        .onRef('devices.device_id', '=', 'sessions.device_id'),
+    )
+    .where('sessions.user_nid', '=', userNid)
+    .orderBy('sessions.device_id')
+    .select([
+      'devices.device_id',
+      'devices.last_seen_ts',
+      'devices.last_seen_ip',
+      'devices.last_seen_user_agent',
+    ])
+    .execute();
+  return rows.map((row) => ({
+    deviceId: row.device_id,
+    lastSeenTs: row.last_seen_ts ?? undefined,
+    ip: row.last_seen_ip ?? undefined,
+    userAgent: row.last_seen_user_agent ?? undefined,
+  }));
 }
 
 interface SessionRow extends AccountStateColumns {
@@ -136,31 +170,15 @@ interface SessionRow extends AccountStateColumns {
   readonly used: boolean;
 }
 
-function sessionRows(db: Db) {
-  return db
-    .selectFrom('session_tokens')
-    .innerJoin('sessions', 'sessions.session_nid', 'session_tokens.session_nid')
-    .innerJoin('devices', (join) =>
-      join
-        .onRef('devices.user_nid', '=', 'sessions.user_nid')
-        .onRef('devices.device_id', '=', 'sessions.device_id'),
-    )
-    .innerJoin('accounts', 'accounts.user_nid', 'sessions.user_nid')
-    .innerJoin('users', 'users.user_nid', 'sessions.user_nid')
-    .select([
-      'sessions.session_nid',
-      'sessions.user_nid',
-      'users.user_id',
-      'sessions.device_id',
-      'accounts.is_guest',
-      'accounts.is_admin',
-      ...ACCOUNT_STATE_COLUMNS,
-      'devices.last_seen_ts',
-      'session_tokens.access_hash',
-      'session_tokens.valid_until_ts',
-      'session_tokens.used',
-    ]);
-}
+/** Written out, because building it anew on every request costs more than asking it. */
+const SESSION_ROWS = sql.raw(`
+  select s.session_nid, s.user_nid, u.user_id, s.device_id, a.is_guest, a.is_admin, a.locked_ts, a.suspended_ts,
+    a.shadow_banned_ts, d.last_seen_ts, t.access_hash, t.valid_until_ts, t.used
+  from session_tokens t
+  join sessions s on s.session_nid = t.session_nid
+  join devices d on d.user_nid = s.user_nid and d.device_id = s.device_id
+  join accounts a on a.user_nid = s.user_nid
+  join users u on u.user_nid = s.user_nid`);
 
 function toFoundSession(row: SessionRow): FoundSession {
   return {

@@ -1,3 +1,4 @@
+import { requireUnlocked } from '../accounts/account-state.ts';
 import { resolveFilter } from '../accounts/filters.ts';
 import { invalidParam } from '../matrix/errors.ts';
 import type { Filter } from '../matrix/filters.ts';
@@ -28,7 +29,8 @@ const LONGEST_WAIT_MS = 10 * 60_000;
 /**
  * What is new for a device since a token, or everything without one. Waits for news up to the request's timeout, but
  * not when the client asks for full state or knows nothing yet. When `signal` ends the wait, the answer is the one that
- * a timeout would have brought. Throws 400 M_INVALID_PARAM for a token that is none, and what is wrong with the filter.
+ * a timeout would have brought. Throws 400 M_INVALID_PARAM for a token that is none, what is wrong with the filter, and
+ * 401 M_USER_LOCKED when the account is locked while the request waits.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
  */
 export async function sync(
@@ -48,9 +50,11 @@ export async function sync(
   const untilMs = deps.clock.nowMs() + Math.min(Math.max(request.timeoutMs, 0), LONGEST_WAIT_MS);
   const waits = reading.since !== undefined && !request.fullState && request.timeoutMs > 0;
   using waiter = deps.syncFeed.waiters.register(viewer.userNid);
-  for (;;) {
+  for (let isWoken = false; ; isWoken = true) {
     const { body, hasNews } = await readOnce(reading, waiter);
     if (hasNews || !waits) return body;
+    // What wakes without bringing news may be that the account was locked.
+    if (isWoken) await requireUnlocked(deps, viewer.userNid);
     if ((await waiter.next(untilMs, signal)) !== 'woken') return body;
   }
 }
