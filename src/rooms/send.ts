@@ -1,4 +1,4 @@
-import { badJson } from '../matrix/errors.ts';
+import { badJson, MatrixError } from '../matrix/errors.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { findPowerLevelsFault } from '../matrix/auth-rules/power-levels.ts';
 import { CREATE_SLOT } from '../matrix/power-levels.ts';
@@ -30,7 +30,7 @@ export interface SendingSession {
 }
 
 /**
- * Sends an event once per transaction. `read` gives the event and is not asked when the request is a repeat, whatever
+ * Sends an event once per transaction. `read` gives the event and does not matter when the request is a repeat, whatever
  * that carries. The answer is that of the first time. Throws 403 M_FORBIDDEN with the rule that refused it, what
  * {@link judgeSender} says, 400 and 413 for what could never be an event, 404 for unknown rooms.
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
@@ -41,9 +41,24 @@ export async function sendOnce(
   roomId: RoomId,
   read: () => ClientEventInput,
 ): Promise<JsonObject> {
+  try {
+    return await sendUnlessRepeated(deps, session, roomId, read);
+  } catch (error) {
+    // Repeats are rare, and the commit knows them: only what was refused is worth a look at the answers of before.
+    if (!(error instanceof MatrixError)) throw error;
+    const before = await findTransactionResponse(deps.db, session.transaction);
+    if (before === undefined) throw error;
+    return before;
+  }
+}
+
+async function sendUnlessRepeated(
+  deps: SendDeps,
+  session: SendingSession,
+  roomId: RoomId,
+  read: () => ClientEventInput,
+): Promise<JsonObject> {
   const { transaction: key, sessionNid, sender } = session;
-  const before = await findTransactionResponse(deps.db, key);
-  if (before !== undefined) return before;
   const event = read();
   const fault =
     findEventFault(event) ?? (await findRelationFault(deps, { roomId, senderNid: key.userNid }, event));
