@@ -1,4 +1,6 @@
+import { isReservedUser, type Appservice } from '../matrix/appservices.ts';
 import {
+  exclusive,
   forbidden,
   guestAccessForbidden,
   invalidParam,
@@ -25,6 +27,7 @@ export type RegistrationPolicy = 'open' | 'token' | 'closed';
 
 export interface RegistrationDeps extends InteractiveAuthDeps {
   readonly registration: RegistrationPolicy;
+  readonly appservices: readonly Appservice[];
 }
 
 /** What somebody asks for who registers. */
@@ -56,7 +59,7 @@ const FLOWS: Readonly<Record<'open' | 'token', readonly (readonly Stage[])[]>> =
 /**
  * Registers a user, once the request is authenticated. The name is checked first and, since another may have got it
  * meanwhile, last. Throws 403 M_FORBIDDEN where registration is closed, 400 M_INVALID_USERNAME, M_USER_IN_USE,
- * M_MISSING_PARAM, M_WEAK_PASSWORD. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register
+ * M_EXCLUSIVE, M_MISSING_PARAM, M_WEAK_PASSWORD. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register
  */
 export async function registerUser(
   deps: RegistrationDeps,
@@ -107,6 +110,17 @@ export async function checkUsernameFree(
   return userId;
 }
 
+/** The same for who registers on their own: throws 400 M_EXCLUSIVE for a name that an application service keeps. */
+export async function checkUsernameOpen(
+  deps: Pick<RegistrationDeps, 'db' | 'serverName' | 'appservices'>,
+  username: string,
+): Promise<UserId> {
+  const userId = await checkUsernameFree(deps, username);
+  if (isReservedUser(deps.appservices, userId, undefined))
+    throw exclusive(`${userId} is reserved for an application service`);
+  return userId;
+}
+
 /** Whether a registration token is good now. Throws 403 M_FORBIDDEN where registration is closed. */
 export async function checkRegistrationToken(
   deps: Pick<RegistrationDeps, 'db' | 'clock' | 'registration'>,
@@ -126,7 +140,7 @@ export function checkNewPassword(password: string): void {
 
 /** Makes an account with a password, and logs it in if that is wished for. Authorise it first. */
 export async function createUser(
-  deps: Omit<RegistrationDeps, 'registration'>,
+  deps: Omit<RegistrationDeps, 'registration' | 'appservices'>,
   user: {
     readonly userId: UserId;
     readonly password: string;
@@ -142,10 +156,11 @@ export async function createUser(
 }
 
 async function findFreeUserId(deps: RegistrationDeps, username: string | undefined): Promise<UserId> {
-  return checkUsernameFree(deps, username ?? randomLetters(deps.random, 12).toLowerCase());
+  return checkUsernameOpen(deps, username ?? randomLetters(deps.random, 12).toLowerCase());
 }
 
-async function insertUser(
+/** Makes an account, and logs it in if that is wished for. Authorise it first. Throws 400 M_USER_IN_USE. */
+export async function insertUser(
   deps: Pick<RegistrationDeps, 'db' | 'clock' | 'random'>,
   user: {
     readonly userId: UserId;

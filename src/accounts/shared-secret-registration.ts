@@ -6,7 +6,7 @@ import type { RequestOrigin } from '../http/authenticate.ts';
 import type { SessionWishes } from './login-session.ts';
 import { checkUsernameFree, createUser, type Registered, type RegistrationDeps } from './register.ts';
 
-export interface SharedSecretDeps extends Omit<RegistrationDeps, 'registration'> {
+export interface SharedSecretDeps extends Omit<RegistrationDeps, 'registration' | 'appservices'> {
   /** undefined: the endpoint does not exist. */
   readonly registrationSharedSecret: string | undefined;
 }

@@ -12,7 +12,11 @@ const whoAmI = endpoint({
   auth: 'guest-ok',
   rateLimit: 'read',
   handle: (_deps: object, { requester }) => ({
-    body: { user_id: requester.userId, device_id: requester.deviceId, is_guest: requester.isGuest },
+    body: {
+      user_id: requester.userId,
+      ...(requester.isDeviceless === true ? {} : { device_id: requester.deviceId }),
+      is_guest: requester.isGuest,
+    },
   }),
 });
 

@@ -4,7 +4,7 @@ import { queryKeys, type KeyQueryDeps, type WantedDevices } from '../devices/que
 import { uploadKeys, type KeyUploadDeps } from '../devices/upload-keys.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
-import { invalidParam } from '../matrix/errors.ts';
+import { invalidParam, unknownDevice } from '../matrix/errors.ts';
 import { parseDeviceId, parseUserId, type DeviceId, type UserId } from '../matrix/identifiers.ts';
 import { parseStreamToken } from '../storage/stream-token.ts';
 import { listKeyChanges } from '../sync/device-lists.ts';
@@ -27,6 +27,7 @@ const uploadKeysEndpoint = endpoint({
     fallback_keys: jsonObject.optional(),
   }),
   handle: async (deps: KeyUploadDeps, { body, requester }) => {
+    if (requester.isDeviceless === true) throw unknownDevice('Keys belong to a device, and none was named');
     const counts = await uploadKeys(deps, requester, {
       deviceKeys: body.device_keys,
       oneTimeKeys: body.one_time_keys,

@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import {
   checkRegistrationToken,
-  checkUsernameFree,
+  checkUsernameOpen,
   registerGuest,
   registerUser,
   type Registered,
   type RegistrationDeps,
 } from '../accounts/register.ts';
+import { registerForAppservice } from '../accounts/appservice-users.ts';
+import type { SessionWishes } from '../accounts/login-session.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { missingParam } from '../matrix/errors.ts';
 import type { JsonObject } from '../util/json.ts';
+import { APPSERVICE_LOGIN, requireAppservice } from './appservice-caller.ts';
 import { loginBody, sessionFields, toSessionWishes } from './login-session.ts';
 import { bodyWithFields, storedText } from './request-body.ts';
 
@@ -17,27 +21,33 @@ const registrationShape = z.object({
   username: z.string().optional(),
   password: z.string().optional(),
   inhibit_login: z.boolean().default(false),
+  type: z.string().optional(),
 });
 
 const register = endpoint({
   name: 'register',
   method: 'POST',
   path: '/_matrix/client/v3/register',
-  auth: 'none',
+  auth: 'none-or-appservice',
   rateLimit: 'registration',
   body: bodyWithFields(registrationShape),
   query: z.object({ kind: z.enum(['user', 'guest']).default('user') }),
-  handle: async (deps: RegistrationDeps, { body, query, ip, userAgent }) => {
+  handle: async (deps: RegistrationDeps, { body, query, requester, ip, userAgent }) => {
     const { fields } = body;
     const session = toSessionWishes(fields);
     const origin = { ip, userAgent };
+    if (fields.type === APPSERVICE_LOGIN) {
+      const user = { username: requireName(fields.username), session: wanted(fields, session) };
+      const appservice = requireAppservice(requester);
+      return { body: registeredBody(await registerForAppservice(deps, appservice, user, origin)) };
+    }
     if (query.kind === 'guest') return { body: registeredBody(await registerGuest(deps, session, origin)) };
     const result = await registerUser(
       deps,
       {
         username: fields.username,
         password: fields.password,
-        session: fields.inhibit_login ? undefined : session,
+        session: wanted(fields, session),
         body: body.whole,
       },
       origin,
@@ -55,8 +65,8 @@ const checkUsernameAvailability = endpoint({
   auth: 'none',
   rateLimit: 'registration',
   query: z.object({ username: z.string() }),
-  handle: async (deps: Pick<RegistrationDeps, 'db' | 'serverName'>, { query }) => {
-    await checkUsernameFree(deps, query.username);
+  handle: async (deps: Pick<RegistrationDeps, 'db' | 'serverName' | 'appservices'>, { query }) => {
+    await checkUsernameOpen(deps, query.username);
     return { body: { available: true } };
   },
 });
@@ -79,6 +89,18 @@ export const registrationEndpoints: readonly Endpoint<RegistrationDeps>[] = [
   checkUsernameAvailability,
   registrationTokenValidity,
 ];
+
+function wanted(
+  fields: { readonly inhibit_login: boolean },
+  session: SessionWishes,
+): SessionWishes | undefined {
+  return fields.inhibit_login ? undefined : session;
+}
+
+function requireName(username: string | undefined): string {
+  if (username === undefined) throw missingParam('Missing parameter: username');
+  return username;
+}
 
 /** A new account as registration answers it: without a login only the user id. */
 export function registeredBody(registered: Registered): JsonObject {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { isRateLimited } from '../matrix/appservices.ts';
 import type { Clock } from '../util/clock.ts';
 import { addressBlock } from './client-address.ts';
-import { admit, findAccessToken, type Authenticate } from './authenticate.ts';
+import { admit, findAccessToken, findAssertedIdentity, type Authenticate } from './authenticate.ts';
 import type { CallContext } from './call-context.ts';
 import type { Endpoint, RateLimitClass, Reply, Requester, StreamReply } from './endpoint.ts';
 import type { LiveCalls } from './live-calls.ts';
@@ -28,9 +29,15 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
     const query = new URLSearchParams(context.querystring);
     const userAgent = req.headers['user-agent'];
     const origin = { ip: state.ip, userAgent };
-    const requester = await admit(row, findAccessToken(req, query), origin, parts.authenticate);
+    const requester = await admit(
+      row,
+      findAccessToken(req, query),
+      findAssertedIdentity(query),
+      (token, asserted) => parts.authenticate(token, origin, asserted),
+    );
     if (requester !== undefined) state.userId = requester.userId;
-    parts.rateLimiter.consume(limitedByMount(row.rateLimit), limitKey(requester, state.ip));
+    if (requester === undefined || isRateLimited(requester.appservice, requester.userId))
+      parts.rateLimiter.consume(limitedByMount(row.rateLimit), limitKey(requester, state.ip));
     const body = await bodyOf(row, req, parts);
     // The token has done its work; no handler gets to see it. Where nobody authenticates the name is free for others.
     if (row.auth !== 'none') query.delete('access_token');

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { AccountState } from '../matrix/account-state.ts';
+import type { Appservice } from '../matrix/appservices.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import type { JsonValue } from '../util/json.ts';
 import { isRaw, parseBody, parseQuery } from './parse-input.ts';
@@ -9,8 +10,9 @@ import { pathParamsParser, type PathParams } from './path-params.ts';
 /**
  * Who may call: `none` ignores any Authorization header; `optional` uses a token if there is one; `user` refuses
  * guests (403 M_GUEST_ACCESS_FORBIDDEN), `guest-ok` takes them; `admin` wants a server administrator.
+ * `none-or-appservice` recognises an application service by its token, whomever it asserts, and ignores other tokens.
  */
-export type AuthKind = 'none' | 'optional' | 'user' | 'guest-ok' | 'admin';
+export type AuthKind = 'none' | 'none-or-appservice' | 'optional' | 'user' | 'guest-ok' | 'admin';
 
 /**
  * What becomes of a call by a user whose account is suspended: `allowed`; `refused` (403 M_USER_SUSPENDED), because it does
@@ -42,10 +44,15 @@ export interface Requester {
   readonly isGuest: boolean;
   readonly isAdmin: boolean;
   readonly accountState: AccountState;
+  /** The application service that acts for the user; left out when the user does so. */
+  readonly appservice?: Appservice | undefined;
+  /** True when the service names no device: `deviceId` is the name of none then, and `sessionNid` of no session. */
+  readonly isDeviceless?: boolean | undefined;
 }
 
 interface RequesterByAuth {
   readonly none: undefined;
+  readonly 'none-or-appservice': Requester | undefined;
   readonly optional: Requester | undefined;
   readonly user: Requester;
   readonly 'guest-ok': Requester;
@@ -199,9 +206,11 @@ function requesterFor<Auth extends AuthKind>(
   return visible;
 }
 
+const OPEN_TO_ALL: ReadonlySet<AuthKind> = new Set(['none', 'none-or-appservice', 'optional']);
+
 function fits<Auth extends AuthKind>(
   auth: Auth,
   requester: Requester | undefined,
 ): requester is (Requester | undefined) & RequesterByAuth[Auth] {
-  return requester !== undefined || auth === 'none' || auth === 'optional';
+  return requester !== undefined || OPEN_TO_ALL.has(auth);
 }

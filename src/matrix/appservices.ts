@@ -70,6 +70,11 @@ export function isReservedAlias(
   );
 }
 
+/** Whether a request in the user's name counts against a budget; `appservice` is the one that makes it, if one does. */
+export function isRateLimited(appservice: Appservice | undefined, userId: UserId): boolean {
+  return appservice === undefined || (appservice.rateLimited && userId !== appservice.sender);
+}
+
 /** Only users of this server are meant: those of others are not the service's to play. */
 function isAmong(appservice: Appservice, userId: UserId, users: readonly Namespace[]): boolean {
   return serverNameOf(userId) === serverNameOf(appservice.sender) && fits(users, userId);

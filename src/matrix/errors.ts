@@ -57,6 +57,8 @@ export const duplicateAnnotation = kind(400, 'M_DUPLICATE_ANNOTATION');
 export const unknownError = kind(400, 'M_UNKNOWN');
 export const weakPassword = kind(400, 'M_WEAK_PASSWORD');
 export const badState = kind(400, 'M_BAD_STATE');
+export const unknownDevice = kind(400, 'M_UNKNOWN_DEVICE');
+export const appserviceUrlNotSet = kind(400, 'M_URL_NOT_SET');
 export const invalidSignature = kind(400, 'M_INVALID_SIGNATURE');
 export const missingToken = kind(401, 'M_MISSING_TOKEN');
 export const unknownToken = kind(401, 'M_UNKNOWN_TOKEN');
@@ -76,6 +78,11 @@ export const requestTimedOut = kind(408, 'M_UNKNOWN');
 export const conflict = kind(409, 'M_UNKNOWN');
 export const cannotOverwriteMedia = kind(409, 'M_CANNOT_OVERWRITE_MEDIA');
 export const tooLarge = kind(413, 'M_TOO_LARGE');
+
+/** 502 and 504: what became of a request to an application service. */
+export const appserviceBadStatus = kind(502, 'M_BAD_STATUS');
+export const appserviceConnectionFailed = kind(502, 'M_CONNECTION_FAILED');
+export const appserviceConnectionTimeout = kind(504, 'M_CONNECTION_TIMEOUT');
 
 /** 504: the content of an mxc:// URI that was created in advance has not come. */
 export const notYetUploaded = kind(504, 'M_NOT_YET_UPLOADED');

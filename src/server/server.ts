@@ -1,4 +1,5 @@
 import { createAuthenticator } from '../accounts/authenticate.ts';
+import { createAppserviceAuthenticator } from '../appservices/authenticate.ts';
 import { sweepExpired } from '../accounts/expiry.ts';
 import type { Config } from '../config/config.ts';
 import { createHttpApp } from '../http/app.ts';
@@ -48,10 +49,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const database = started.use(await openMigrated(config, log, started));
     const services = started.use(await startServices({ config, database, key, clock, random, log }));
     const authenticator = started.use(createAuthenticator({ db: database.db, clock, log }));
+    const authenticateAppservice = createAppserviceAuthenticator(services);
     const app = createHttpApp({
       endpoints: allEndpoints,
       deps: services,
-      authenticate: (token, origin) => authenticator.authenticate(token, origin),
+      authenticate: async (token, origin, asserted) =>
+        (await authenticateAppservice(token, asserted)) ?? authenticator.authenticate(token, origin),
       rateLimiter: services.rateLimiter,
       log,
       clock,

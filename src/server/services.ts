@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Passwords } from '../accounts/passwords.ts';
+import { makeSenders } from '../appservices/senders.ts';
 import { createPasswords } from '../accounts/passwords.ts';
 import { deleteAccountDataOnDeactivation } from '../accounts/account-data.ts';
 import type { DeactivationHook } from '../accounts/deactivate.ts';
@@ -44,6 +45,7 @@ export interface Services
   extends
     Pick<
       Config,
+      | 'appservices'
       | 'registration'
       | 'registrationSharedSecret'
       | 'defaultRoomVersion'
@@ -108,6 +110,7 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc4140.stable': true,
   'org.matrix.msc4143': true,
   'org.matrix.msc4222': true,
+  'org.matrix.msc4354': true,
   'org.matrix.simplified_msc3575': false,
   'uk.tcpip.msc4133': true,
   'uk.timedout.msc4323': true,
@@ -151,6 +154,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
   const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
+  await makeSenders({ db, clock, appservices: config.appservices });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
   await hub.start();
   await bus.start();

@@ -4,6 +4,7 @@ import type { DeactivationHook } from '../../src/accounts/deactivate.ts';
 import { createPasswords, type Passwords } from '../../src/accounts/passwords.ts';
 import { createUser, type RegistrationPolicy } from '../../src/accounts/register.ts';
 import type { LoggedIn } from '../../src/accounts/login-session.ts';
+import type { Appservice } from '../../src/matrix/appservices.ts';
 import { parseDeviceId, parseServerName, parseUserId } from '../../src/matrix/identifiers.ts';
 import type { DeviceId, ServerName, UserId } from '../../src/matrix/identifiers.ts';
 import type { Db } from '../../src/storage/database.ts';
@@ -22,6 +23,7 @@ export interface AccountWorld extends AsyncDisposable {
   readonly passwords: Passwords;
   readonly serverName: ServerName;
   readonly registration: RegistrationPolicy;
+  readonly appservices: readonly Appservice[];
   readonly registrationSharedSecret: string | undefined;
   readonly onDeactivated: readonly DeactivationHook[];
   readonly loginTokenLifetimeMs: number;
@@ -55,6 +57,7 @@ export async function createAccountWorld(wishes: Wishes = {}): Promise<AccountWo
     passwords: createPasswords('low'),
     serverName: serverName('test'),
     registration: wishes.registration ?? 'open',
+    appservices: [],
     registrationSharedSecret: wishes.registrationSharedSecret,
     onDeactivated: wishes.onDeactivated ?? [],
     loginTokenLifetimeMs: 120_000,
