@@ -1,18 +1,21 @@
-FROM node:24-bookworm-slim AS build
+FROM node:24-bookworm-slim AS packages
 WORKDIR /build
 COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund
+
+FROM packages AS build
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production \
     MORROW_LISTEN=0.0.0.0:8008 \
     MORROW_DATA_DIR=/data
 WORKDIR /app
+COPY --from=packages /build/node_modules node_modules
 COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY migrations migrations
 RUN mkdir /data && chown node:node /data
