@@ -8,6 +8,7 @@ import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject, lateBody } from '../http/parse-input.ts';
 import { unrecognized } from '../matrix/errors.ts';
 import { parseRoomId } from '../matrix/identifiers.ts';
+import { stickyDurationIn, stickyQuery } from './room-fields.ts';
 
 // What the plain send and state endpoints do with a delay in their query.
 export { DELAY_PARAMETER, findDelayParameter, PARENT_DELAY_PARAMETER } from '../futures/delay-request.ts';
@@ -38,9 +39,15 @@ const putEndpoints = putRows.map(({ name, path, isUnstable }) =>
     auth: 'guest-ok',
     whileSuspended: 'by-event',
     rateLimit: 'write',
+    query: stickyQuery,
     body: lateBody,
-    handle: (deps: FutureDeps, { params, body, requester }) =>
-      putDelayedEvent(deps, requester, { ...params, read: () => body.parse(jsonObject), isUnstable }),
+    handle: (deps: FutureDeps, { params, query, body, requester }) =>
+      putDelayedEvent(deps, requester, {
+        ...params,
+        read: () => body.parse(jsonObject),
+        stickyDurationMs: stickyDurationIn(query),
+        isUnstable,
+      }),
   }),
 );
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { DELAY_PARAMETER, PARENT_DELAY_PARAMETER } from '../futures/delay-request.ts';
+import { agreeOnSticky, FINAL_STICKY_PARAMETER, STICKY_PARAMETER } from '../futures/sticky-request.ts';
 import { invalidParam, threepidDenied, type MatrixError } from '../matrix/errors.ts';
 import { parseRoomAlias, parseRoomId, parseUserId, type RoomAlias } from '../matrix/identifiers.ts';
+import { isStickyDuration, MAX_STICKY_MS } from '../matrix/sticky.ts';
 import { parseStreamToken } from '../storage/stream-token.ts';
 
 /** A parser of text that must be an identifier; `what` ends the complaint. */
@@ -46,6 +48,27 @@ export const delayQuery = z.object({
   [DELAY_PARAMETER]: z.string().optional(),
   [PARENT_DELAY_PARAMETER]: z.string().optional(),
 });
+
+const stickyField = z
+  .string()
+  .regex(/^[0-9]{1,15}$/, 'not a whole number')
+  .transform(Number)
+  .refine(isStickyDuration, `more than ${MAX_STICKY_MS} ms`)
+  .optional();
+
+/** What makes an event sticky (MSC4354): its duration in milliseconds, at most an hour. */
+export const stickyQuery = z.object({
+  [STICKY_PARAMETER]: stickyField,
+  [FINAL_STICKY_PARAMETER]: stickyField,
+});
+
+/** What may make a send a delayed one, a sticky one, or both. */
+export const sendQuery = delayQuery.extend(stickyQuery.shape);
+
+/** The stickiness that a query asks for; undefined for none. Throws 400 M_INVALID_PARAM when it asks for two. */
+export function stickyDurationIn(query: z.infer<typeof stickyQuery>): number | undefined {
+  return agreeOnSticky(query[STICKY_PARAMETER], query[FINAL_STICKY_PARAMETER]);
+}
 
 /** The same path under the prefix of the oldest releases, which old clients still use. */
 export function oldPath(path: `/_matrix/client/v3/${string}`): string {

@@ -7,7 +7,8 @@ import { jsonObject, lateBody } from '../http/parse-input.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import type { ClientEventInput } from '../rooms/client-intent.ts';
 import { sendOnce, type SendDeps } from '../rooms/send.ts';
-import { delayQuery, oldPath } from './room-fields.ts';
+import { delayQuery, oldPath, sendQuery, stickyDurationIn } from './room-fields.ts';
+import { findTimestamp, timestampQuery } from './timestamp-massaging.ts';
 
 export type RoomSendDeps = SendDeps & FutureDeps;
 
@@ -22,7 +23,7 @@ const sendMessage = endpoint({
   auth: 'guest-ok',
   whileSuspended: 'by-event',
   rateLimit: 'write',
-  query: delayQuery,
+  query: sendQuery.extend(timestampQuery.shape),
   body: lateBody,
   handle: (deps: RoomSendDeps, { params, query, body, requester }) =>
     sendNowOrLater(deps, requester, {
@@ -30,7 +31,13 @@ const sendMessage = endpoint({
       endpoint: nameRequest('send', params.roomId, params.eventType),
       txnId: params.txnId,
       delay: findDelayParameter(query),
-      read: () => ({ type: params.eventType, stateKey: undefined, content: body.parse(jsonObject) }),
+      read: () => ({
+        type: params.eventType,
+        stateKey: undefined,
+        content: body.parse(jsonObject),
+        stickyDurationMs: stickyDurationIn(query),
+        originServerTs: findTimestamp(query, requester),
+      }),
     }),
 });
 

@@ -12,7 +12,8 @@ import type { JoinDeps } from '../rooms/join.ts';
 import { readRoomState, readStatePiece } from '../rooms/read-room-state.ts';
 import { setState } from '../rooms/send.ts';
 import { setMember } from '../rooms/set-member.ts';
-import { delayQuery, oldPath } from './room-fields.ts';
+import { oldPath, sendQuery, stickyDurationIn } from './room-fields.ts';
+import { findTimestamp, timestampQuery } from './timestamp-massaging.ts';
 
 export type RoomStateDeps = JoinDeps & RenderDeps & FutureDeps;
 
@@ -21,6 +22,7 @@ const WITHOUT_KEY = '/_matrix/client/v3/rooms/{roomId}/state/{eventType}';
 /** The empty state key may be written as a trailing slash. */
 const EMPTY_KEY = '/_matrix/client/v3/rooms/{roomId}/state/{eventType}/';
 
+const putStateQuery = sendQuery.extend(timestampQuery.shape);
 const formatQuery = z.object({ format: z.enum(['content', 'event']).default('content') });
 
 const getRoomState = endpoint({
@@ -71,11 +73,11 @@ const setRoomStateWithKey = endpoint({
   auth: 'guest-ok',
   whileSuspended: 'by-event',
   rateLimit: 'write',
-  query: delayQuery,
+  query: putStateQuery,
   body: jsonObject,
   handle: async (deps: RoomStateDeps, { params, query, body, requester }) => {
     const { roomId, eventType: type, stateKey } = params;
-    return putState(deps, requester, roomId, { type, stateKey, content: body }, findDelayParameter(query));
+    return putState(deps, requester, roomId, { type, stateKey, content: body }, query);
   },
 });
 
@@ -87,17 +89,11 @@ const setRoomStateWithEmptyKey = endpoint({
   auth: 'guest-ok',
   whileSuspended: 'by-event',
   rateLimit: 'write',
-  query: delayQuery,
+  query: putStateQuery,
   body: jsonObject,
   handle: async (deps: RoomStateDeps, { params, query, body, requester }) => {
     const { roomId, eventType: type } = params;
-    return putState(
-      deps,
-      requester,
-      roomId,
-      { type, stateKey: '', content: body },
-      findDelayParameter(query),
-    );
+    return putState(deps, requester, roomId, { type, stateKey: '', content: body }, query);
   },
 });
 
@@ -105,9 +101,15 @@ async function putState(
   deps: RoomStateDeps,
   requester: Requester,
   roomId: RoomId,
-  event: ClientEventInput,
-  delay: string | undefined,
+  written: ClientEventInput,
+  query: z.infer<typeof putStateQuery>,
 ): Promise<Reply> {
+  const event = {
+    ...written,
+    stickyDurationMs: stickyDurationIn(query),
+    originServerTs: findTimestamp(query, requester),
+  };
+  const delay = findDelayParameter(query);
   if (delay !== undefined) return scheduleDelayedEvent(deps, { requester, roomId, event, delay });
   if (event.type === 'm.room.member')
     return { body: { event_id: await setMember(deps, requester, roomId, event) } };

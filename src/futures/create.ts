@@ -140,14 +140,16 @@ function watchOf(
 export function asStored(
   event: ClientEventInput,
   sendNowId: EventId | undefined,
-): Pick<NewAlternative, 'type' | 'stateKey' | 'content' | 'redacts'> {
-  const { type, stateKey, redacts } = event;
+): Pick<NewAlternative, 'type' | 'stateKey' | 'content' | 'redacts' | 'stickyDurationMs' | 'originServerTs'> {
+  const { type, stateKey, redacts, stickyDurationMs, originServerTs } = event;
   const content = sendNowId === undefined ? event.content : fillTemplate(event.content, sendNowId);
   return {
     type,
     stateKey,
     content: JSON.stringify(content),
     redacts: sendNowId !== undefined && isTemplateVariable(redacts) ? sendNowId : redacts,
+    stickyDurationMs,
+    originServerTs,
   };
 }
 

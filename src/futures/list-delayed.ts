@@ -11,6 +11,7 @@ import type { JsonObject } from '../util/json.ts';
 import { readContent } from './describe-seed.ts';
 import { failureOf } from './ending.ts';
 import type { FutureDeps } from './future-deps.ts';
+import { FINAL_STICKY_PARAMETER, STICKY_PARAMETER } from './sticky-request.ts';
 
 const PAGE = 100;
 const FINALISED: readonly FutureStatus[] = ['sent', 'superseded', 'cancelled', 'failed'];
@@ -105,6 +106,7 @@ function describeDelayed(future: StoredFuture, alternative: FutureAlternative): 
     type: alternative.type,
     ...(alternative.stateKey === undefined ? {} : { state_key: alternative.stateKey }),
     content: readContent(alternative.content),
+    ...describeSticky(alternative),
     delay: future.timeoutMs,
     delay_ms: future.timeoutMs,
     running_since: future.sinceTs,
@@ -114,6 +116,11 @@ function describeDelayed(future: StoredFuture, alternative: FutureAlternative): 
       : { 'io.element.trigger': alternative.trigger, 'io.element.linked_delay_ids': linked }),
     ...describeEnd(future, alternative),
   };
+}
+
+function describeSticky({ stickyDurationMs }: FutureAlternative): JsonObject {
+  if (stickyDurationMs === undefined) return {};
+  return { [STICKY_PARAMETER]: stickyDurationMs, [FINAL_STICKY_PARAMETER]: stickyDurationMs };
 }
 
 function describeEnd(future: StoredFuture, alternative: FutureAlternative): JsonObject {

@@ -1,6 +1,7 @@
 import { readStoredEvent } from '../matrix/event-parsing.ts';
 import { toClientEvent } from '../matrix/client-event.ts';
 import { findRoomVersionRules } from '../matrix/room-version.ts';
+import { STICKY_KEY } from '../matrix/sticky.ts';
 import type { EventId } from '../matrix/identifiers.ts';
 import { listEventsById } from '../storage/events.ts';
 import { listFuturesOfUser, type FutureAlternative, type StoredFuture } from '../storage/futures.ts';
@@ -55,7 +56,7 @@ function describe(
 }
 
 function unsentEvent(future: StoredFuture, alternative: FutureAlternative): JsonObject {
-  const { type, stateKey, redacts } = alternative;
+  const { type, stateKey, redacts, stickyDurationMs } = alternative;
   return {
     type,
     content: readContent(alternative.content),
@@ -63,6 +64,7 @@ function unsentEvent(future: StoredFuture, alternative: FutureAlternative): Json
     sender: future.userId,
     ...(stateKey === undefined ? {} : { state_key: stateKey }),
     ...(redacts === undefined ? {} : { redacts }),
+    ...(stickyDurationMs === undefined ? {} : { [STICKY_KEY]: { duration_ms: stickyDurationMs } }),
   };
 }
 

@@ -40,8 +40,8 @@ export async function submitResolution(
 ): Promise<Resolution> {
   if (future.isOwnerGone)
     return { kind: 'refused', error: userDeactivated('The account that it belongs to has ended') };
-  const { type, stateKey, redacts, delayId, reservedEventId } = alternative;
-  const event = { type, stateKey, redacts, content: readContent(alternative.content) };
+  const { delayId, reservedEventId } = alternative;
+  const event = { ...alternative, content: readContent(alternative.content) };
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
   const intent = clientIntent(intentDeps, future.userId, event, {
     delayId,

@@ -12,6 +12,7 @@ import { asStored, chooseDelayId } from './create.ts';
 import { parseDelayText, readDelayMs } from './delay-request.ts';
 import type { FutureDeps } from './future-deps.ts';
 import { findScheduleFault } from './schedulable.ts';
+import { agreeOnSticky, readStickyDuration } from './sticky-request.ts';
 
 /** Which request this is, for repeats: the path up to the transaction id, as for events that are sent at once. */
 export interface RequestId {
@@ -54,6 +55,8 @@ export async function putDelayedEvent(
     readonly txnId: string;
     /** Reads the body; a repeated request may come without one. */
     readonly read: () => JsonObject;
+    /** What the query asks for; the body may as well. */
+    readonly stickyDurationMs: number | undefined;
     readonly isUnstable: boolean;
   },
 ): Promise<Reply> {
@@ -66,7 +69,9 @@ export async function putDelayedEvent(
   const { maxDelayMs } = deps.config;
   if (delayMs > maxDelayMs)
     throw delayTooLarge(`The delay is longer than ${maxDelayMs} ms`, maxDelayMs, request.isUnstable);
-  return scheduleEvent(deps, requester, { roomId, event: readScheduled(eventType, body), delayMs, txn });
+  const stickyDurationMs = agreeOnSticky(request.stickyDurationMs, readStickyDuration(body));
+  const event = { ...readScheduled(eventType, body), stickyDurationMs };
+  return scheduleEvent(deps, requester, { roomId, event, delayMs, txn });
 }
 
 function readScheduled(type: string, body: JsonObject): ClientEventInput {

@@ -3,6 +3,7 @@ import { parseEventId, type RoomId, type ServerName, type UserId } from '../matr
 import type { ClientEventInput } from '../rooms/client-intent.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../util/json.ts';
 import { findScheduleFault } from './schedulable.ts';
+import { readStickyMember } from './sticky-request.ts';
 import { asEventObject, readActions, readField, readTimeoutMs, type TimeoutUnit } from './seed-fields.ts';
 import { fillTemplate, hasTemplateVariable, isTemplateVariable, longestEventId } from './template.ts';
 
@@ -84,10 +85,12 @@ function readEvent(
     throw invalidParam(`${field} names another room than the path`);
   if (sender !== undefined && sender !== context.sender)
     throw forbidden(`${field} names somebody else as sender`);
-  if (type !== 'm.room.redaction' || redacts === undefined) return { type, stateKey, content };
+  const stickyDurationMs = readStickyMember(field, event);
+  if (type !== 'm.room.redaction' || redacts === undefined)
+    return { type, stateKey, content, stickyDurationMs };
   const redacted = parseEventId(redacts);
   if (redacted === undefined) throw badJson(`${field}: redacts must be an event id`);
-  return { type, stateKey, content, redacts: redacted };
+  return { type, stateKey, content, redacts: redacted, stickyDurationMs };
 }
 
 function checkSendNow(event: ClientEventInput): void {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../util/json.ts';
 import type { MatrixEvent, StateEvent } from './event.ts';
+import { STICKY_KEY } from './sticky.ts';
 
 export interface ClientEventExtra {
   /** What the server adds for this reader; left out when undefined or empty. */
@@ -13,7 +14,7 @@ export interface ClientEventExtra {
  * version. https://spec.matrix.org/v1.19/client-server-api/#room-event-format
  */
 export function toClientEvent(event: MatrixEvent, extra: ClientEventExtra): JsonObject {
-  const { redacts, stateKey } = event;
+  const { redacts, stateKey, stickyDurationMs } = event;
   const client: Record<string, JsonValue> = {
     content: redacts === undefined ? event.content : { ...event.content, redacts },
     event_id: event.eventId,
@@ -24,6 +25,7 @@ export function toClientEvent(event: MatrixEvent, extra: ClientEventExtra): Json
   if (extra.withRoomId) client['room_id'] = event.roomId;
   if (stateKey !== undefined) client['state_key'] = stateKey;
   if (redacts !== undefined) client['redacts'] = redacts;
+  if (stickyDurationMs !== undefined) client[STICKY_KEY] = { duration_ms: stickyDurationMs };
   if (extra.unsigned !== undefined && Object.keys(extra.unsigned).length > 0)
     client['unsigned'] = extra.unsigned;
   return client;

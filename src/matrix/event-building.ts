@@ -20,6 +20,7 @@ import { parseEventId } from './identifiers.ts';
 import type { RoomVersionRules } from './room-version.ts';
 import type { SigningKey } from './signing-key.ts';
 import { addSignature, signText } from './signing.ts';
+import { STICKY_KEY } from './sticky.ts';
 
 /** An event to list as previous or auth event: a MatrixEvent fits. v1–v2 need its reference hash or its PDU. */
 export interface EventReference {
@@ -48,6 +49,8 @@ export interface EventParts {
   readonly key: SigningKey;
   /** Needed in v1–v2, where ids are chosen; see {@link chooseEventId}. */
   readonly chosenEventId?: EventId | undefined;
+  /** Makes it sticky for so many milliseconds. */
+  readonly stickyDurationMs?: number | undefined;
 }
 
 /**
@@ -113,6 +116,7 @@ function assemblePdu(parts: EventParts): Pdu {
   if (stateKey !== undefined) pdu['state_key'] = stateKey;
   if (rules.eventIdFormat === 'chosen') pdu['event_id'] = requireChosenId(parts);
   if (redacts !== undefined && !rules.redactsInContent) pdu['redacts'] = redacts;
+  if (parts.stickyDurationMs !== undefined) pdu[STICKY_KEY] = { duration_ms: parts.stickyDurationMs };
   return pdu;
 }
 

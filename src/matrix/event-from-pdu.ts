@@ -3,6 +3,7 @@ import type { MatrixEvent, Pdu } from './event.ts';
 import type { EventId, RoomId } from './identifiers.ts';
 import { parseEventId, parseUserId } from './identifiers.ts';
 import type { RoomVersionRules } from './room-version.ts';
+import { findStickyDuration } from './sticky.ts';
 
 /**
  * The event that a PDU of the right format is. A depth beyond 2^53−1, which v1–v5 allow, becomes 2^53−1: such an event
@@ -33,6 +34,7 @@ export function eventFromPdu(
     prevEvents,
     authEvents,
     redacts: findRedacts(pdu, rules),
+    stickyDurationMs: findStickyDuration(pdu),
     pdu,
   };
 }

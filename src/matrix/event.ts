@@ -32,6 +32,8 @@ export interface MatrixEvent {
   readonly authEvents: readonly EventId[];
   /** The event that an m.room.redaction names, wherever the room version keeps it. */
   readonly redacts: EventId | undefined;
+  /** How long it says that it is sticky, in milliseconds; undefined when it is not. */
+  readonly stickyDurationMs: number | undefined;
   readonly pdu: Pdu;
 }
 

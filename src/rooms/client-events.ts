@@ -5,7 +5,9 @@ import { membershipIn, memberSlot } from '../matrix/power-levels.ts';
 import { redactContent } from '../matrix/redaction.ts';
 import { findRoomVersionRules, type RoomVersionRules } from '../matrix/room-version.ts';
 import { readStoredEvent } from '../matrix/event-parsing.ts';
+import { stickyUntil } from '../matrix/sticky.ts';
 import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
+import { findStickyExpiries } from '../storage/sticky-events.ts';
 import type { Clock } from '../util/clock.ts';
 import type { JsonObject, JsonValue } from '../util/json.ts';
 import { findInStates, type RoomReadDeps } from './read-state.ts';
@@ -51,6 +53,7 @@ function redacted(event: MatrixEvent, rules: RoomVersionRules): MatrixEvent {
     content: redactContent(event.type, event.content, rules),
     // Before v11 `redacts` stands outside of content, where redaction removes it.
     redacts: rules.redaction.keepsV11Content ? event.redacts : undefined,
+    stickyDurationMs: undefined,
   };
 }
 
@@ -78,19 +81,21 @@ export async function renderEvents(
     [...states.values()].map((held) => held.get(ownSlot)),
   );
   const nowMs = deps.clock.nowMs();
+  const readable = events.map(readableEvent);
+  const expiries = await findStickyExpiries(deps.db, listMaybeSticky(readable, nowMs));
   const membershipAt = (event: StoredEvent): string | undefined => {
     if (event.stateAfter === undefined) return undefined;
     const member = related.get(states.get(event.stateAfter)?.get(ownSlot));
     // Who has no membership yet counts as having left.
     return member === undefined ? 'leave' : membershipIn(member.event.content);
   };
-  return events.map((stored) => {
-    const { event } = readableEvent(stored);
+  return readable.map(({ stored, event }) => {
     const unsigned = compact({
       age: nowMs - event.originServerTs,
       membership: membershipAt(stored),
       ...previousOf(related.get(stored.replacesNid)),
       ...senderOnly(stored, viewer),
+      ...remainingStickiness(expiries.get(stored.eventNid), nowMs),
       redacted_because: redactionOf(related.get(stored.redactedByNid), nowMs, options),
     });
     return toClientEvent(event, { unsigned, withRoomId: options.withRoomId });
@@ -116,6 +121,24 @@ function previousOf(previous: ReadableEvent | undefined): Unsigned {
   if (previous === undefined) return {};
   const { eventId, content, sender } = previous.event;
   return { replaces_state: eventId, prev_content: content, prev_sender: sender };
+}
+
+/** Those of the events that can be sticky still. */
+function listMaybeSticky(events: readonly ReadableEvent[], nowMs: number): number[] {
+  return events
+    .filter(({ event: { originServerTs, stickyDurationMs } }) =>
+      stickyDurationMs === undefined
+        ? false
+        : stickyUntil(originServerTs, stickyDurationMs, Infinity) > nowMs,
+    )
+    .map(({ stored }) => stored.eventNid);
+}
+
+/** How long an event is sticky still, for clients whose clocks are wrong. https://github.com/matrix-org/matrix-spec-proposals/pull/4354 */
+function remainingStickiness(expiresTs: number | undefined, nowMs: number): Unsigned {
+  return expiresTs === undefined || expiresTs <= nowMs
+    ? {}
+    : { msc4354_sticky_duration_ttl_ms: expiresTs - nowMs };
 }
 
 function senderOnly(stored: StoredEvent, viewer: Viewer): Unsigned {

@@ -23,6 +23,10 @@ export interface ClientEventInput {
   readonly content: JsonObject;
   /** What an m.room.redaction redacts; `content.redacts` counts when this is undefined. */
   readonly redacts?: EventId | undefined;
+  /** Makes it sticky for so many milliseconds from when it is sent; at most an hour. */
+  readonly stickyDurationMs?: number | undefined;
+  /** The time that it is to have, in milliseconds since the epoch; that at which it is sent when left out. */
+  readonly originServerTs?: number | undefined;
 }
 
 /** What is left of the member event of somebody who is shadow-banned. */
@@ -71,6 +75,7 @@ function findTypeFault(event: ClientEventInput): MatrixError | undefined {
     }
     if (membershipIn(content) === undefined)
       return badJson('An m.room.member event must have a known membership.');
+    if (event.stickyDurationMs !== undefined) return invalidParam('A membership cannot be sticky.');
   }
   if (type === 'm.room.message' && stateKey === undefined && !isMessageContent(content)) {
     return badJson('An m.room.message event must have the strings msgtype and body.');
@@ -121,10 +126,11 @@ export function clientIntent(
     stateKey: event.stateKey,
     content: contentOf(event, extra.senderState),
     redacts: redactsOf(event),
-    originServerTs: extra.originServerTs ?? deps.clock.nowMs(),
+    originServerTs: event.originServerTs ?? extra.originServerTs ?? deps.clock.nowMs(),
     chosenEventId: chooseEventId(deps.random, deps.serverName),
     session: extra.session,
     delayId: extra.delayId,
+    stickyDurationMs: event.stickyDurationMs,
   };
 }
 

@@ -75,9 +75,13 @@ export function decideLocal(
   };
 }
 
-/** The same sender setting the same content again makes no new event. */
+/** The same sender setting the same content again makes no new event, unless it is to be sticky anew. */
 function isSameState(current: RoomEvent, intent: LocalIntent): boolean {
-  return current.event.sender === intent.sender && isDeepStrictEqual(current.event.content, intent.content);
+  return (
+    intent.stickyDurationMs === undefined &&
+    current.event.sender === intent.sender &&
+    isDeepStrictEqual(current.event.content, intent.content)
+  );
 }
 
 function deepestFirst(tips: readonly RoomEvent[]): readonly RoomEvent[] {
@@ -108,6 +112,7 @@ function tryBuild(
       serverName: identity.serverName,
       key: identity.key,
       chosenEventId: intent.chosenEventId,
+      stickyDurationMs: intent.stickyDurationMs,
     });
   } catch (error) {
     if (error instanceof MatrixError) return error;

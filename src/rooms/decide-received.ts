@@ -24,9 +24,7 @@ export function decideReceived(
   const cited = citedEvents(snapshot, facts, event, intent.placement === 'outlier');
   if (cited.kind !== 'here') return cited;
   const own = facts.events.get(event.eventId);
-  if (own !== undefined && (own.status !== 'outlier' || intent.placement === 'outlier')) {
-    return { kind: 'known', known: own };
-  }
+  if (own !== undefined && !isOpen(own, intent)) return { kind: 'known', known: own };
   const judge: Judge = { snapshot, facts, event, nid: own?.nid ?? eventNid };
   const byAuthEvents = authoriseByAuthEvents(snapshot, cited.auth, event);
   if (intent.placement === 'outlier') {
@@ -36,7 +34,16 @@ export function decideReceived(
   const before = stateBefore(snapshot, facts, cited.prevs);
   if (before.kind === 'needs') return before;
   if (!byAuthEvents.allowed) return refusedChange(judge, before, 'rejected', byAuthEvents.reason);
-  return judgeByState(judge, before);
+  const decision = judgeByState(judge, before);
+  const isAsBefore =
+    own?.status === 'softFailed' && decision.kind === 'change' && decision.status !== 'accepted';
+  return isAsBefore ? { kind: 'known', known: own } : decision;
+}
+
+/** Whether an event that is here is to be judged once more: an outlier that gets its place, or a soft failure. */
+function isOpen(own: KnownEvent, intent: ReceivedIntent): boolean {
+  if (own.status === 'outlier') return intent.placement === 'live';
+  return own.status === 'softFailed' && intent.placement === 'reconsidered';
 }
 
 interface Judge {

@@ -27,6 +27,8 @@ export interface LocalIntent {
   readonly session: { readonly sessionNid: number; readonly txnId: string } | undefined;
   /** The delayed event that this event is, for `unsigned` towards its sender. */
   readonly delayId: string | undefined;
+  /** Makes it sticky for so many milliseconds. */
+  readonly stickyDurationMs?: number | undefined;
 }
 
 /** A PDU of another server: format, signatures and content hash are checked already. */

@@ -134,6 +134,7 @@ async function eventRow(
     json: encodeCanonicalJson(event.pdu, LENIENT_JSON),
     inTimeline: change.status === 'accepted',
     relation: relationIn(event.content),
+    stickyDurationMs: event.stickyDurationMs,
     currentRoot: change.currentDelta.size === 0 ? undefined : await states.rootOf(change.currentState),
   };
 }

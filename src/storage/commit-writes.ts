@@ -4,6 +4,7 @@ import { sendTogether } from './cork.ts';
 import { insertFutures, supersedeFutures } from './future-commit.ts';
 import { DELETE_RELATIONS, INSERT_RELATIONS, type NewRelation } from './relation-writes.ts';
 import type { EventToInsert, RoomCommit } from './room-commit.ts';
+import { DELETE_STICKY_EVENTS, INSERT_STICKY_EVENTS, stickyOf } from './sticky-writes.ts';
 
 /** The allotted position of each event of each room, in order; undefined for what is in no timeline. */
 export type Positions = ReadonlyMap<number, readonly (number | undefined)[]>;
@@ -22,7 +23,7 @@ export async function writeRooms(
   nowMs: number,
 ): Promise<void> {
   const statements = [
-    ...listEventWrites(rooms, positions),
+    ...listEventWrites(rooms, positions, nowMs),
     ...listStateWrites(rooms, positions),
     ...listGraphWrites(rooms),
   ].filter(({ columns }) => columns.some((column) => column.length > 0));
@@ -42,7 +43,7 @@ export async function writeRooms(
 
 type PlacedEvent = EventToInsert & { readonly position: number | null };
 
-function listEventWrites(rooms: readonly RoomCommit[], positions: Positions): Statement[] {
+function listEventWrites(rooms: readonly RoomCommit[], positions: Positions, nowMs: number): Statement[] {
   const nodes = new Map(rooms.flatMap((room) => room.nodes.map((node) => [node.root, node.body])));
   const events = rooms.flatMap((room) =>
     room.events.map((event, index): PlacedEvent => ({
@@ -69,6 +70,11 @@ function listEventWrites(rooms: readonly RoomCommit[], positions: Positions): St
     },
     { text: INSERT_RELATIONS.text, columns: INSERT_RELATIONS.columnsOf(events.flatMap(relationOf)) },
     { text: DELETE_RELATIONS, columns: [redactions.map((r) => r.targetNid)] },
+    {
+      text: INSERT_STICKY_EVENTS.text,
+      columns: INSERT_STICKY_EVENTS.columnsOf(events.flatMap((event) => stickyOf(event, nowMs))),
+    },
+    { text: DELETE_STICKY_EVENTS, columns: [redactions.map((r) => r.targetNid)] },
   ];
 }
 

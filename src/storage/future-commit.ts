@@ -24,6 +24,10 @@ export interface NewAlternative {
   /** JSON text, template variables resolved. */
   readonly content: string;
   readonly redacts: string | undefined;
+  /** How long the event will be sticky. */
+  readonly stickyDurationMs: number | undefined;
+  /** The time that the event will have; undefined for that at which it is sent. */
+  readonly originServerTs: number | undefined;
   /** The id that the event will have where servers choose ids. */
   readonly reservedEventId: EventId | undefined;
 }
@@ -87,6 +91,8 @@ const INSERT_ALTERNATIVES = unnested<
   content: { type: 'text', of: (alternative) => alternative.content },
   redacts: { type: 'text', of: (alternative) => alternative.redacts ?? null },
   reserved_event_id: { type: 'text', of: (alternative) => alternative.reservedEventId ?? null },
+  sticky_duration_ms: { type: 'integer', of: (alternative) => alternative.stickyDurationMs ?? null },
+  origin_server_ts: { type: 'bigint', of: (alternative) => alternative.originServerTs ?? null },
 });
 
 /** What the statements of a commit run on: a checked-out connection inside a transaction. */

@@ -38,6 +38,8 @@ export interface FutureAlternativeTable {
   readonly content: string;
   readonly redacts: string | null;
   readonly reserved_event_id: EventId | null;
+  readonly sticky_duration_ms: number | null;
+  readonly origin_server_ts: number | null;
 }
 
 export interface FutureTables {
@@ -57,6 +59,10 @@ export interface FutureAlternative {
   readonly redacts: EventId | undefined;
   /** The id that the event will have where servers choose ids. */
   readonly reservedEventId: EventId | undefined;
+  /** How long the event will be sticky. */
+  readonly stickyDurationMs: number | undefined;
+  /** The time that the event will have; undefined for that at which it is sent. */
+  readonly originServerTs: number | undefined;
 }
 
 /** A future with all that it may become. Times are milliseconds since the epoch. */
@@ -103,6 +109,8 @@ interface FutureRow extends FutureTable, AccountStateColumns {
     readonly content: string;
     readonly redacts: EventId | null;
     readonly reserved_event_id: EventId | null;
+    readonly sticky_duration_ms: number | null;
+    readonly origin_server_ts: number | null;
   }[];
 }
 
@@ -142,6 +150,8 @@ function readRow(row: FutureRow): StoredFuture {
       content: alternative.content,
       redacts: alternative.redacts ?? undefined,
       reservedEventId: alternative.reserved_event_id ?? undefined,
+      stickyDurationMs: alternative.sticky_duration_ms ?? undefined,
+      originServerTs: alternative.origin_server_ts ?? undefined,
     })),
   };
 }
@@ -153,7 +163,8 @@ async function listWhere(db: Db, condition: RawBuilder<unknown>): Promise<Stored
       o.deactivated_ts is not null as is_owner_gone, o.locked_ts, o.suspended_ts, o.shadow_banned_ts, (
       select json_agg(json_build_object('trigger', a.trigger, 'delay_id', a.delay_id, 'type', a.type,
         'state_key', a.state_key, 'content', a.content, 'redacts', a.redacts,
-        'reserved_event_id', a.reserved_event_id) order by a.ordinal)
+        'reserved_event_id', a.reserved_event_id, 'sticky_duration_ms', a.sticky_duration_ms,
+        'origin_server_ts', a.origin_server_ts) order by a.ordinal)
       from future_alternatives a where a.future_nid = f.future_nid
     ) as alternatives
     from futures f join users u on u.user_nid = f.user_nid left join rooms r on r.room_nid = f.room_nid

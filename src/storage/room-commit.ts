@@ -15,6 +15,8 @@ export interface EventToInsert extends Omit<EventTable, 'position' | 'state_befo
   readonly inTimeline: boolean;
   /** What it relates to: stored when it is in a timeline. */
   readonly relation: EventRelation | undefined;
+  /** How long it says that it is sticky. */
+  readonly stickyDurationMs: number | undefined;
   /** The room's current state once this event is in, when the event changed it. */
   readonly currentRoot: StateRoot | undefined;
 }

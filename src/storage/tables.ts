@@ -31,6 +31,7 @@ import type { RoomTables } from './rooms.ts';
 import type { SearchTables } from './search.ts';
 import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
+import type { StickyEventTables } from './sticky-events.ts';
 import type { ToDeviceTables } from './to-device.ts';
 import type { TypingTables } from './typing.ts';
 import type { UiaSessionTables } from './uia-sessions.ts';
@@ -77,6 +78,7 @@ export interface Tables
     SearchTables,
     SessionTables,
     StateNodeTables,
+    StickyEventTables,
     ToDeviceTables,
     TypingTables,
     UiaSessionTables,

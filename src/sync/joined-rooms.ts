@@ -1,5 +1,6 @@
 import { admitsRoom } from '../matrix/filters.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
+import type { StoredEvent } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
@@ -7,10 +8,11 @@ import { listStateUpdates, renderRoom } from './room-state.ts';
 import { changesSummary, listHeroes, renderSummary, summarise } from './room-summary.ts';
 import type { Standing } from './standings.ts';
 import { findStateChange } from './state-change.ts';
+import { listStickyEvents, withoutShown } from './sticky-events.ts';
 import { readTimeline } from './timeline.ts';
 
 /**
- * Timeline, state and summary of the rooms that the user is in.
+ * Timeline, state, sticky events and summary of the rooms that the user is in.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_joined-room
  */
 export const joinedRooms: SyncProvider = {
@@ -41,7 +43,10 @@ async function readRooms(
   since: number | undefined,
 ): Promise<SyncPart> {
   const join = new Map<RoomId, JsonObject>();
-  const bodies = await mapTogether(rooms, (room) => readRoom(scope, room, since));
+  const sticky = await listStickyEvents(scope, rooms);
+  const bodies = await mapTogether(rooms, (room) =>
+    readRoom(scope, room, since, sticky.get(room.roomNid) ?? []),
+  );
   rooms.forEach((room, index) => {
     const body = bodies[index];
     if (body !== undefined) join.set(room.roomId, body);
@@ -54,6 +59,7 @@ async function readRoom(
   scope: SyncScope,
   room: Standing,
   since: number | undefined,
+  sticky: readonly StoredEvent[],
 ): Promise<JsonObject | undefined> {
   const { deps, viewer, upTo } = scope;
   const isNew = since !== undefined && room.before !== 'join';
@@ -70,11 +76,16 @@ async function readRoom(
   const summary = changesSummary(change) ? await summarise(deps, room.roomNid, change.endRoot) : undefined;
   const heroes = summary === undefined ? [] : listHeroes(summary, viewer.userId);
   const state = await listStateUpdates(scope, room, change, { timeline, heroes });
+  const missed = withoutShown(sticky, timeline.events);
   const hasNews =
-    timeline.events.length > 0 || timeline.isLimited || state.length > 0 || summary !== undefined;
+    timeline.events.length > 0 ||
+    timeline.isLimited ||
+    state.length > 0 ||
+    missed.length > 0 ||
+    summary !== undefined;
   if (!hasNews && !change.isWhole) return undefined;
   return {
-    ...(await renderRoom(scope, timeline, state)),
+    ...(await renderRoom(scope, timeline, state, missed)),
     ...(summary === undefined ? {} : { summary: renderSummary(summary, heroes) }),
   };
 }

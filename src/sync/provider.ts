@@ -2,6 +2,7 @@ import type { Filter } from '../matrix/filters.ts';
 import type { DeviceId, RoomId } from '../matrix/identifiers.ts';
 import type { Viewer } from '../rooms/client-events.ts';
 import type { TimelineReadDeps } from '../rooms/read-timeline.ts';
+import type { StickyEvent } from '../storage/sticky-events.ts';
 import type { WaitingMessage } from '../storage/to-device.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Standing } from './standings.ts';
@@ -38,6 +39,8 @@ export interface SyncScope {
   readonly standings: readonly Standing[];
   /** The waiting messages up to `upTo`. */
   readonly messages: readonly WaitingMessage[];
+  /** The sticky events that became so where the client is not yet; none for a client that knows nothing. */
+  readonly newSticky: readonly StickyEvent[];
 }
 
 type RoomSection = 'join' | 'invite' | 'knock' | 'leave';

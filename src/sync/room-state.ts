@@ -32,19 +32,26 @@ export async function listStateUpdates(
     .toSorted((a, b) => a.eventNid - b.eventNid);
 }
 
-/** Timeline and state as they are sent, the state under the key at which the client expects it. */
+/**
+ * Timeline and state as they are sent, the state under the key at which the client expects it, and the sticky events
+ * that are in neither.
+ */
 export async function renderRoom(
   scope: SyncScope,
   timeline: Timeline,
   state: readonly StoredEvent[],
+  sticky: readonly StoredEvent[] = [],
 ): Promise<JsonObject> {
-  // In one go, because that takes as many queries as either of them.
-  const events = [...timeline.events, ...state];
+  // In one go, because that takes as many queries as any one of them.
+  const events = [...timeline.events, ...state, ...sticky];
   const rendered = await renderFiltered(scope.deps, scope.viewer, scope.filter, events);
+  const stateStart = timeline.events.length;
+  const stickyStart = stateStart + state.length;
   return {
-    [scope.stateAfter ?? 'state']: { events: rendered.slice(timeline.events.length) },
+    [scope.stateAfter ?? 'state']: { events: rendered.slice(stateStart, stickyStart) },
+    ...(sticky.length === 0 ? {} : { msc4354_sticky: { events: rendered.slice(stickyStart) } }),
     timeline: {
-      events: rendered.slice(0, timeline.events.length),
+      events: rendered.slice(0, stateStart),
       limited: timeline.isLimited,
       prev_batch: formatStreamToken(timeline.start),
     },

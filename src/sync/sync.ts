@@ -8,6 +8,7 @@ import type { JsonObject } from '../util/json.ts';
 import { composeAnswer, type SyncAnswer } from './compose.ts';
 import type { StateAfterKey, SyncReadDeps, SyncViewer } from './provider.ts';
 import { listStandings } from './standings.ts';
+import { readNewSticky } from './sticky-events.ts';
 import { readMailbox } from './to-device.ts';
 import type { Waiter } from './waiters.ts';
 
@@ -82,9 +83,10 @@ async function readOnce(reading: Reading, waiter: Waiter): Promise<SyncAnswer> {
   waiter.watch(joined);
   if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
   const { since } = reading;
-  const { messages, upTo } = await readMailbox(deps, viewer, since, newest);
+  const sticky = await readNewSticky(deps, joined, since, newest);
+  const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
-  return composeAnswer({ ...reading, messages, upTo, standings }, since);
+  return composeAnswer({ ...reading, messages, newSticky: sticky.events, upTo, standings }, since);
 }
 
 /** Where the client is. What it got on the way there is done with. */

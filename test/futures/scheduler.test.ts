@@ -298,6 +298,7 @@ async function insertDue(
           content: JSON.stringify({ msgtype: 'm.text', body: String(index).padStart(6, '0') }),
           redacts: undefined,
           reservedEventId: undefined,
+          stickyDurationMs: undefined,
         },
       ],
     };

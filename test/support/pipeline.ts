@@ -54,6 +54,7 @@ export interface TestEvent {
   readonly type: string;
   readonly stateKey?: string;
   readonly content: JsonObject;
+  readonly stickyDurationMs?: number;
 }
 
 export function makePipeline(

@@ -5,7 +5,7 @@ import { stateSlot, type MatrixEvent, type StateSlot } from '../../src/matrix/ev
 import { makeUserId, type RoomId, type UserId } from '../../src/matrix/identifiers.ts';
 import { getRoomVersionRules, type RoomVersion } from '../../src/matrix/room-version.ts';
 import { generateSigningKey } from '../../src/matrix/signing-key.ts';
-import type { Outcome } from '../../src/rooms/intent.ts';
+import type { Outcome, ReceivedIntent } from '../../src/rooms/intent.ts';
 import type { JsonObject } from '../../src/util/json.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { serverName, type TestPipeline } from './pipeline.ts';
@@ -30,6 +30,7 @@ export interface RemoteEvent {
   /** The state that the second server believes in: what it picks auth events from. */
   readonly state: ReadonlyMap<StateSlot, MatrixEvent>;
   readonly originServerTs: number;
+  readonly stickyDurationMs?: number;
 }
 
 /** Builds and signs an event as the second server would, and reads it back as a received PDU is read. */
@@ -57,7 +58,7 @@ export function remoteEvent(roomId: RoomId, version: RoomVersion, parts: RemoteE
 export function receive(
   test: TestPipeline,
   event: MatrixEvent,
-  placement: 'live' | 'outlier' = 'live',
+  placement: ReceivedIntent['placement'] = 'live',
 ): Promise<Outcome> {
   return test.pipeline.submit({ roomId: event.roomId, intents: [{ kind: 'received', event, placement }] });
 }

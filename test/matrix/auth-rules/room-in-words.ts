@@ -109,6 +109,7 @@ export function buildEvent(words: EventInWords, version: RoomVersion, eventId = 
     prevEvents,
     authEvents,
     redacts: words.redacts === undefined ? undefined : toEventId(words.redacts),
+    stickyDurationMs: undefined,
     pdu: {
       type,
       sender: words.sender,

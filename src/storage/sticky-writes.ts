@@ -1,0 +1,45 @@
+import { stickyUntil } from '../matrix/sticky.ts';
+import { unnested } from './columns.ts';
+import { EVENT_STATUS } from './events.ts';
+import type { EventToInsert } from './room-commit.ts';
+
+interface NewSticky {
+  readonly eventNid: number;
+  readonly roomNid: number;
+  readonly senderNid: number;
+  /** null while it is soft-failed. */
+  readonly position: number | null;
+  readonly expiresTs: number;
+}
+
+type Placed = Pick<
+  EventToInsert,
+  'event_nid' | 'room_nid' | 'sender_nid' | 'status' | 'origin_server_ts' | 'stickyDurationMs'
+> & { readonly position: number | null };
+
+/** The row of an event that is sticky now; none for one that is not (any more), and for what no client may see ever. */
+export function stickyOf(event: Placed, nowMs: number): NewSticky[] {
+  const { status, stickyDurationMs } = event;
+  const counts = status === EVENT_STATUS.accepted || status === EVENT_STATUS.softFailed;
+  if (stickyDurationMs === undefined || !counts) return [];
+  const expiresTs = stickyUntil(event.origin_server_ts, stickyDurationMs, nowMs);
+  if (expiresTs <= nowMs) return [];
+  const { event_nid: eventNid, room_nid: roomNid, sender_nid: senderNid, position } = event;
+  return [{ eventNid, roomNid, senderNid, position, expiresTs }];
+}
+
+/** The statement of a commit that notes its sticky events. One that was soft-failed arrived when it arrived. */
+export const INSERT_STICKY_EVENTS = unnested<NewSticky>(
+  'sticky_events',
+  {
+    event_nid: { type: 'bigint', of: (sticky) => sticky.eventNid },
+    room_nid: { type: 'bigint', of: (sticky) => sticky.roomNid },
+    sender_nid: { type: 'bigint', of: (sticky) => sticky.senderNid },
+    position: { type: 'bigint', of: (sticky) => sticky.position },
+    expires_ts: { type: 'bigint', of: (sticky) => sticky.expiresTs },
+  },
+  'on conflict (event_nid) do update set position = excluded.position',
+);
+
+/** The statement of a commit by which redacted events stick no more. */
+export const DELETE_STICKY_EVENTS = 'delete from sticky_events where event_nid = any($1::bigint[])';
