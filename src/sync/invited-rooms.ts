@@ -1,11 +1,12 @@
 import { admitsRoom } from '../matrix/filters.ts';
-import { toStrippedState } from '../matrix/client-event.ts';
-import { isStateEvent, stateSlot } from '../matrix/event.ts';
+import { toClientEvent, toStrippedState } from '../matrix/client-event.ts';
+import { isStateEvent, stateSlot, type StateEvent, type StateSlot } from '../matrix/event.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { memberSlot } from '../matrix/power-levels.ts';
 import { readableEvent } from '../rooms/client-events.ts';
 import { findStateEvents, stateAt } from '../rooms/read-state.ts';
 import { listStateRootsAt } from '../storage/sync-reading.ts';
+import type { StateRoot } from '../storage/state-node.ts';
 import type { JsonObject } from '../util/json.ts';
 import { withoutIgnoredInvites } from './ignored-invites.ts';
 import { mapTogether } from './map-together.ts';
@@ -58,17 +59,37 @@ async function readSection(
   return new Map(entries);
 }
 
-/** The room as it was when the invite or knock was sent. */
+/**
+ * The room as it was when the invite or knock was sent, with the member event of who invites and, last, of the viewer.
+ * Other servers have always sent that one whole, and clients show its time; MSC4319 names it as what they may look for.
+ */
 async function listStrippedState(scope: SyncScope, room: Standing): Promise<JsonObject[]> {
   const { deps, viewer } = scope;
   const roots = await listStateRootsAt(deps.db, room.roomNid, [room.position]);
   const root = roots.get(room.position);
   if (root === undefined) return [];
-  const slots = [...STRIPPED_SLOTS, memberSlot(viewer.userId)];
+  const ownSlot = memberSlot(viewer.userId);
+  const state = await readState(deps, root, [...STRIPPED_SLOTS, ownSlot]);
+  const own = state.find((event) => stateSlot(event.type, event.stateKey) === ownSlot);
+  const inviter = own === undefined || own.sender === viewer.userId ? [] : [memberSlot(own.sender)];
+  const others = [...state.filter((event) => event !== own), ...(await readState(deps, root, inviter))];
+  return [
+    ...others.map(toStrippedState),
+    ...(own === undefined ? [] : [toClientEvent(own, { withRoomId: false })]),
+  ];
+}
+
+/** What the slots of a state hold, in their order. */
+async function readState(
+  deps: SyncScope['deps'],
+  root: StateRoot,
+  slots: readonly StateSlot[],
+): Promise<StateEvent[]> {
+  if (slots.length === 0) return [];
   const found = await findStateEvents(deps, stateAt(root), slots);
   return slots.flatMap((slot) => {
     const stored = found.get(slot);
     const event = stored === undefined ? undefined : readableEvent(stored).event;
-    return event !== undefined && isStateEvent(event) ? [toStrippedState(event)] : [];
+    return event !== undefined && isStateEvent(event) ? [event] : [];
   });
 }

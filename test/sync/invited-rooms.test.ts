@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { ALICE, BOB, createSyncWorld, eventsIn, member, named, type SyncWorld } from './sync-world.ts';
+import {
+  ALICE,
+  BOB,
+  createSyncWorld,
+  eventsIn,
+  member,
+  named,
+  textAt,
+  type SyncWorld,
+} from './sync-world.ts';
 
 describe('invites and knocks in /sync', () => {
   let world: SyncWorld;
@@ -23,6 +32,7 @@ describe('invites and knocks in /sync', () => {
       'm.room.join_rules',
       'm.room.name',
       'm.room.encryption',
+      `${ALICE} join`,
       `${BOB} invite`,
     ]);
     assert.deepEqual(state?.[2], {
@@ -35,6 +45,23 @@ describe('invites and knocks in /sync', () => {
     assert.deepEqual(synced.rooms('join'), []);
     assert.deepEqual((await world.sync(BOB, { since: synced.next })).rooms('invite'), []);
     assert.deepEqual((await world.sync(BOB)).rooms('invite'), [roomId]);
+  });
+
+  it('tell who was invited when, and by whom', async () => {
+    const roomId = await world.test.createRoom(ALICE, '12', 'private');
+    await world.test.setState(roomId, ALICE, 'm.room.member', ALICE, {
+      membership: 'join',
+      displayname: 'Al',
+    });
+    await member(world, roomId, ALICE, BOB, 'invite');
+    const synced = await world.sync(BOB);
+    const state = eventsIn(synced.room('invite', roomId)?.body['invite_state']) ?? [];
+    const [inviter, invite] = state.slice(-2);
+    assert.deepEqual(inviter?.['content'], { membership: 'join', displayname: 'Al' });
+    assert.deepEqual(Object.keys(inviter ?? {}).sort(), ['content', 'sender', 'state_key', 'type']);
+    assert.equal(invite?.['sender'], ALICE);
+    assert.equal(invite?.['origin_server_ts'], world.clock.nowMs());
+    assert.match(textAt(invite ?? {}, 'event_id'), /^\$/);
   });
 
   it('give way to the room when the invite is accepted', async () => {
