@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { resolvePlaceholder } from '../futures/placeholder.ts';
-import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { endpoint, type Endpoint, type Reply, type Requester } from '../http/endpoint.ts';
 import { badJson } from '../matrix/errors.ts';
+import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { limitOf, parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters.ts';
 import { renderWithBundles } from '../rooms/bundles.ts';
 import { getVisibleEvent, readContext } from '../rooms/read-context.ts';
@@ -60,6 +61,18 @@ const getRoomEvents = endpoint({
   },
 });
 
+async function oneEvent(
+  deps: RoomMessagesDeps,
+  requester: Requester,
+  roomId: RoomId | undefined,
+  named: EventId,
+): Promise<Reply> {
+  const eventId = (await resolvePlaceholder(deps.db, named, requester)) ?? named;
+  const event = await getVisibleEvent(deps, requester, roomId, eventId);
+  const [rendered = {}] = await renderWithBundles(deps, [event], requester, { withRoomId: true });
+  return { body: rendered };
+}
+
 const getOneRoomEvent = endpoint({
   name: 'getOneRoomEvent',
   method: 'GET',
@@ -67,12 +80,20 @@ const getOneRoomEvent = endpoint({
   alsoAt: [oldPath('/_matrix/client/v3/rooms/{roomId}/event/{eventId}')],
   auth: 'guest-ok',
   rateLimit: 'read',
-  handle: async (deps: RoomMessagesDeps, { params, requester }) => {
-    const eventId = (await resolvePlaceholder(deps.db, params.eventId, requester)) ?? params.eventId;
-    const event = await getVisibleEvent(deps, requester, params.roomId, eventId);
-    const [rendered = {}] = await renderWithBundles(deps, [event], requester, { withRoomId: true });
-    return { body: rendered };
-  },
+  handle: (deps: RoomMessagesDeps, { params, requester }) =>
+    oneEvent(deps, requester, params.roomId, params.eventId),
+});
+
+/** Deprecated: the same for clients that do not know the room. */
+const getOneEvent = endpoint({
+  name: 'getOneEvent',
+  method: 'GET',
+  path: '/_matrix/client/v3/events/{eventId}',
+  alsoAt: [oldPath('/_matrix/client/v3/events/{eventId}')],
+  auth: 'user',
+  rateLimit: 'read',
+  handle: (deps: RoomMessagesDeps, { params, requester }) =>
+    oneEvent(deps, requester, undefined, params.eventId),
 });
 
 const getEventContext = endpoint({
@@ -104,5 +125,6 @@ const getEventContext = endpoint({
 export const roomMessagesEndpoints: readonly Endpoint<RoomMessagesDeps>[] = [
   getRoomEvents,
   getOneRoomEvent,
+  getOneEvent,
   getEventContext,
 ];

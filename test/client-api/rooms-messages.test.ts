@@ -299,6 +299,23 @@ describe('reading a room', () => {
         assert.deepEqual(refusalOf(reply), [404, 'M_NOT_FOUND']);
       }
     });
+
+    it('is found without its room as well, by who may see it', async () => {
+      const roomId = await makeRoom(server, alice);
+      const eventId = await say(server, alice, roomId, 'here');
+      const path = (id: string): string => `/_matrix/client/v3/events/${encodeURIComponent(id)}`;
+      const { room_id: room, ...event } = await succeed(server, 'GET', path(eventId), { token: alice });
+      assert.deepEqual([room, event['event_id'], textsOf([event])], [roomId, eventId, ['here']]);
+      for (const [user, id] of [
+        [bob, eventId],
+        [alice, '$nothing'],
+      ] as const) {
+        const reply = await request(server, 'GET', path(id), { token: user });
+        assert.deepEqual(refusalOf(reply), [404, 'M_NOT_FOUND']);
+      }
+      const guest = await request(server, 'GET', path(eventId), { token: await makeGuest(server) });
+      assert.deepEqual(refusalOf(guest), [403, 'M_GUEST_ACCESS_FORBIDDEN']);
+    });
   });
 
   describe('around an event', () => {
