@@ -27,6 +27,8 @@ export interface JoinRequest {
   readonly actor: Actor & { readonly isGuest: boolean };
   /** More for the content of the member event, such as `reason`. */
   readonly content: JsonObject;
+  /** The time that the member event is to have; that of now when left out. */
+  readonly originServerTs?: number | undefined;
 }
 
 const GUEST_ACCESS_SLOT = stateSlot('m.room.guest_access', '');
@@ -58,6 +60,7 @@ export async function submitJoin(
     type: 'm.room.member',
     stateKey: actor.userId,
     content: { ...request.content, membership: 'join' },
+    originServerTs: request.originServerTs,
   };
   const fault = findEventFault(event);
   if (fault !== undefined) throw fault;

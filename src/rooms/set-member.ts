@@ -20,7 +20,8 @@ export async function setMember(
   const membership = membershipIn(event.content);
   if (membership === 'join' && event.stateKey === actor.userId) {
     const current = await findMembership(deps.db, roomId, actor.userNid);
-    return submitJoin(deps, { roomId, actor, content: event.content }, current?.membership);
+    const { content, originServerTs } = event;
+    return submitJoin(deps, { roomId, actor, content, originServerTs }, current?.membership);
   }
   const invitee = membership === 'invite' ? parseUserId(event.stateKey) : undefined;
   if (invitee !== undefined) requireReachable(deps, invitee);

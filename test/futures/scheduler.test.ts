@@ -299,6 +299,7 @@ async function insertDue(
           redacts: undefined,
           reservedEventId: undefined,
           stickyDurationMs: undefined,
+          originServerTs: undefined,
         },
       ],
     };
