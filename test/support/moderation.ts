@@ -1,0 +1,44 @@
+import { createHmac } from 'node:crypto';
+import { succeed, textAt, type TestServer, type TestUser } from './server.ts';
+
+type Reachable = Pick<TestServer, 'baseUrl'>;
+type Restriction = 'lock' | 'suspend' | 'shadow_ban';
+
+/** The secret that test servers are configured with. */
+const SECRET = 'test secret';
+
+/** Makes an administrator and logs them in. */
+export async function registerAdmin(server: Reachable, localpart: string): Promise<TestUser> {
+  const path = '/_synapse/admin/v1/register';
+  const nonce = textAt(await succeed(server, 'GET', path), 'nonce');
+  const password = `the password of ${localpart}`;
+  const mac = createHmac('sha1', SECRET)
+    .update([nonce, localpart, password, 'admin'].join('\0'))
+    .digest('hex');
+  const body = await succeed(server, 'POST', path, {
+    body: { nonce, username: localpart, password, admin: true, mac },
+  });
+  return {
+    userId: textAt(body, 'user_id'),
+    accessToken: textAt(body, 'access_token'),
+    deviceId: textAt(body, 'device_id'),
+  };
+}
+
+/** Restricts a user's account, or lifts that. */
+export async function restrict(
+  server: Reachable,
+  admin: TestUser,
+  user: TestUser,
+  restriction: Restriction,
+  isOn = true,
+): Promise<void> {
+  const userId = encodeURIComponent(user.userId);
+  if (restriction === 'shadow_ban') {
+    const path = `/_synapse/admin/v1/users/${userId}/shadow_ban`;
+    await succeed(server, isOn ? 'POST' : 'DELETE', path, { token: admin });
+    return;
+  }
+  const body = restriction === 'lock' ? { locked: isOn } : { suspended: isOn };
+  await succeed(server, 'PUT', `/_matrix/client/v1/admin/${restriction}/${userId}`, { token: admin, body });
+}
