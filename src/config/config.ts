@@ -30,6 +30,7 @@ export interface Config {
   readonly maxUploadBytes: number;
   readonly passwordCost: 'normal' | 'low';
   readonly directoryPublishing: 'anyone' | 'admins';
+  readonly userDirectorySearchAllUsers: boolean;
   readonly appservices: readonly Appservice[];
   readonly allowPrivateIps: boolean;
   readonly testClock: boolean;
@@ -97,6 +98,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     maxUploadBytes: read(settings.MAX_UPLOAD),
     passwordCost: read(settings.PASSWORD_COST),
     directoryPublishing: read(settings.DIRECTORY_PUBLISHING),
+    userDirectorySearchAllUsers: read(settings.USER_DIRECTORY_SEARCH_ALL_USERS),
     appservices: readAppservices(read(settings.APPSERVICES) ?? [], serverName, sources, complaints),
     allowPrivateIps: read(settings.ALLOW_PRIVATE_IPS),
     testClock: read(settings.TEST_CLOCK),

@@ -187,6 +187,15 @@ export const DIRECTORY_PUBLISHING: Setting<'anyone' | 'admins'> = {
   fallbackText: 'anyone',
 };
 
+export const USER_DIRECTORY_SEARCH_ALL_USERS: Setting<boolean> = {
+  key: 'user_directory_search_all_users',
+  about:
+    'Whether a search for users finds all of this server, not only those who share a room or are in a public one',
+  ...SWITCH,
+  fallback: false,
+  fallbackText: 'off',
+};
+
 export const APPSERVICES: Setting<readonly string[] | undefined> = {
   key: 'appservices',
   about:
@@ -287,6 +296,7 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   MAX_UPLOAD,
   PASSWORD_COST,
   DIRECTORY_PUBLISHING,
+  USER_DIRECTORY_SEARCH_ALL_USERS,
   APPSERVICES,
   ALLOW_PRIVATE_IPS,
   TEST_CLOCK,
