@@ -1,5 +1,7 @@
 import type { Reply, Requester } from '../http/endpoint.ts';
+import { coversUser, isRateLimited } from '../matrix/appservices.ts';
 import { conflict, invalidParam, missingParam, notFound } from '../matrix/errors.ts';
+import { findFuture } from '../storage/futures.ts';
 import type { JsonObject, JsonValue } from '../util/json.ts';
 import type { FutureDeps } from './future-deps.ts';
 import { cancelFuture, refreshFuture, sendAlternative, type FutureHandle, type Managed } from './manage.ts';
@@ -23,7 +25,7 @@ export function readDelayAction(value: JsonValue | undefined): DelayAction {
 
 /**
  * Sends, cancels or restarts a delayed event; asked again for what has happened, it agrees. With a requester only the
- * owner's counts; without one the id is the permission. Throws 404 M_NOT_FOUND for an unknown id, what the room says
+ * owner's counts, and that of an application service whose user the owner is; without one the id is the permission. Throws 404 M_NOT_FOUND for an unknown id, what the room says
  * against sending (it stays scheduled), 429, and, when it has ended otherwise, `conflicts`: 409 on the final paths, 404
  * on the unstable ones, whose clients take anything else for fatal.
  */
@@ -38,15 +40,30 @@ export async function manageDelayedEvent(
   },
 ): Promise<Reply> {
   const { delayId, requester, ip } = request;
-  const handle: FutureHandle = { name: { delayId }, ownerNid: requester?.userNid };
+  const handle: FutureHandle = {
+    name: { delayId },
+    ownerNid: requester === undefined ? undefined : await findActingOwner(deps, requester, delayId),
+  };
   if (requester === undefined) countUse(deps, handle.name);
-  else deps.rateLimiter.consume('delayed-event-management', `user ${requester.userId}`);
+  else if (isRateLimited(requester.appservice, requester.userId))
+    deps.rateLimiter.consume('delayed-event-management', `user ${requester.userId}`);
   const managed = await manage(deps, handle, delayId, request.action);
   if (managed.kind === 'done') return { body: managed.body };
   if (managed.kind === 'unknown' && requester === undefined) throw unknownCapability(deps, ip);
   if (managed.kind === 'ended' && request.conflicts === 409)
     throw conflict(`The delayed event has ended: ${managed.future.status}`);
   throw notFound('There is no such delayed event');
+}
+
+/** Who must own the delayed event: the requester, or whichever of its users a service manages it for. */
+async function findActingOwner(
+  deps: Pick<FutureDeps, 'db'>,
+  { userNid, appservice }: Requester,
+  delayId: string,
+): Promise<number> {
+  if (appservice === undefined) return userNid;
+  const future = await findFuture(deps.db, { delayId });
+  return future !== undefined && coversUser(appservice, future.userId) ? future.userNid : userNid;
 }
 
 async function manage(

@@ -1,4 +1,4 @@
-import { makeUserId, parseServerName } from '../../src/matrix/identifiers.ts';
+import { makeUserId, parseServerName, type UserId } from '../../src/matrix/identifiers.ts';
 import type { Appservice, Namespace } from '../../src/matrix/appservices.ts';
 import { request, succeed, textAt, type TestReply, type TestServer } from '../support/server.ts';
 
@@ -13,15 +13,12 @@ export function namespace(beginning: string, exclusive: boolean): Namespace {
 
 /** A bridge whose users are called `@irc_…` and whose rooms `#irc_…`, all of them its own. */
 export function bridge(changes: Partial<Appservice> = {}): Appservice {
-  const serverName = parseServerName('localhost');
-  const sender = serverName && makeUserId('irc_bot', serverName);
-  if (sender === undefined) throw new Error('that is a user id');
   return {
     id: 'irc',
     url: undefined,
     asToken: AS_TOKEN,
     hsToken: HS_TOKEN,
-    sender,
+    sender: localUser('irc_bot'),
     namespaces: { users: [namespace('@irc_', true)], aliases: [namespace('#irc_', true)], rooms: [] },
     rateLimited: false,
     protocols: [],
@@ -59,4 +56,22 @@ export async function succeedAs(...args: Parameters<typeof requestAs>): Promise<
   if (reply.status !== 200)
     throw new Error(`${args[2]} ${args[3]}: ${reply.status} ${JSON.stringify(reply.json)}`);
   return reply.body;
+}
+
+/** Another bridge, whose users are called `@slack_…`: its token is `slack`. */
+export function otherBridge(changes: Partial<Appservice> = {}): Appservice {
+  return bridge({
+    id: 'slack',
+    asToken: 'slack',
+    sender: localUser('slack_bot'),
+    namespaces: { users: [namespace('@slack_', true)], aliases: [], rooms: [] },
+    ...changes,
+  });
+}
+
+function localUser(localpart: string): UserId {
+  const serverName = parseServerName('localhost');
+  const userId = serverName && makeUserId(localpart, serverName);
+  if (userId === undefined) throw new Error('that is a user id');
+  return userId;
 }

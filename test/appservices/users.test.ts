@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { registerUser, request, startTestServer, succeed, type TestServer } from '../support/server.ts';
-import { AS_TOKEN, bridge, C, namespace, registerBridged, requestAs } from './bridge.ts';
+import { AS_TOKEN, bridge, C, namespace, otherBridge, registerBridged, requestAs } from './bridge.ts';
 
 const TYPE = 'm.login.application_service';
 
@@ -10,10 +10,7 @@ describe('users of an application service', () => {
   before(async () => {
     const appservices = [
       bridge(),
-      bridge({
-        id: 'slack',
-        asToken: 'slack',
-        sender: bridge().sender,
+      otherBridge({
         namespaces: {
           users: [namespace('@slack_', false), namespace('@irc_slack_', false)],
           aliases: [],
