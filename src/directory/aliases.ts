@@ -1,4 +1,5 @@
-import { badAlias, conflict, forbidden, invalidParam, notFound } from '../matrix/errors.ts';
+import { mayUseAlias, type Appservice } from '../matrix/appservices.ts';
+import { badAlias, conflict, exclusive, forbidden, invalidParam, notFound } from '../matrix/errors.ts';
 import { parseRoomAlias, parseRoomId, serverNameOf } from '../matrix/identifiers.ts';
 import type { RoomAlias, RoomId, ServerName, UserId } from '../matrix/identifiers.ts';
 import { readableEvent } from '../rooms/client-events.ts';
@@ -43,16 +44,17 @@ export async function resolveRoom(deps: AliasDeps, roomIdOrAlias: string): Promi
 
 /**
  * Gives a room another name. Throws 400 M_INVALID_PARAM for an alias of another server, 403 M_FORBIDDEN for who is not in
- * the room, 409 M_UNKNOWN for an alias that is taken.
+ * the room, 400 M_EXCLUSIVE for an alias in a namespace of an application service, 409 M_UNKNOWN for one that is taken.
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3directoryroomroomalias
  */
 export async function makeAlias(
-  deps: AliasDeps & { readonly clock: Clock },
+  deps: AliasDeps & { readonly clock: Clock; readonly appservices: readonly Appservice[] },
   owner: AliasOwner,
   alias: RoomAlias,
   roomId: RoomId,
 ): Promise<void> {
   if (serverNameOf(alias) !== deps.serverName) throw invalidParam(`${alias} is an alias of another server.`);
+  requireOwnNamespace(deps, owner, alias);
   const roomNid = await requireJoined(deps, roomId, owner);
   const isMade = await insertAlias(
     deps.db,
@@ -63,21 +65,32 @@ export async function makeAlias(
 }
 
 /**
- * Removes an alias: whoever made it may, administrators, and who may set the room's canonical alias, from which it is
- * taken where the remover has the power. Throws 404 M_NOT_FOUND and 403 M_FORBIDDEN.
+ * Removes an alias: whoever made it may, administrators, the application service in whose namespace it is, and who may set
+ * the room's canonical alias, from which it is taken where the remover has the power. Throws 404 M_NOT_FOUND, 400
+ * M_EXCLUSIVE and 403 M_FORBIDDEN.
  * https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3directoryroomroomalias
  */
 export async function removeAlias(
-  deps: AliasDeps & SendDeps,
+  deps: AliasDeps & SendDeps & { readonly appservices: readonly Appservice[] },
   owner: AliasOwner,
   alias: RoomAlias,
 ): Promise<void> {
   const found = await getAlias(deps, alias);
+  requireOwnNamespace(deps, owner, alias);
   const mayRename = await mayChangeState(deps, owner, found, 'm.room.canonical_alias');
-  if (found.creatorNid !== owner.userNid && !owner.isAdmin && !mayRename)
-    throw forbidden(`${alias} is not yours to remove.`);
+  const isOwn = found.creatorNid === owner.userNid || owner.isAdmin || owner.appservice !== undefined;
+  if (!isOwn && !mayRename) throw forbidden(`${alias} is not yours to remove.`);
   await deleteAlias(deps.db, alias);
   if (mayRename) await dropCanonicalAlias(deps, owner, found);
+}
+
+function requireOwnNamespace(
+  deps: { readonly appservices: readonly Appservice[] },
+  owner: AliasOwner,
+  alias: RoomAlias,
+): void {
+  if (!owner.isAdmin && !mayUseAlias(deps.appservices, alias, owner.appservice))
+    throw exclusive(`${alias} is in no namespace of yours.`);
 }
 
 /** The aliases of a room. Throws 403 M_FORBIDDEN for who is not in it, unless anyone may read it. */

@@ -59,15 +59,19 @@ export function isReservedUser(
   );
 }
 
-/** Whether a service other than the one called `ownId` keeps this alias to itself. */
-export function isReservedAlias(
+/**
+ * Whether an alias may be made, changed or removed by the service `own`, or by a user when there is none: in its namespaces
+ * only, and in none that another keeps to itself. https://spec.matrix.org/v1.19/application-service-api/#registration
+ */
+export function mayUseAlias(
   appservices: readonly Appservice[],
   alias: RoomAlias,
-  ownId: string | undefined,
+  own: Appservice | undefined,
 ): boolean {
-  return appservices.some(
-    (other) => other.id !== ownId && fits(other.namespaces.aliases.filter(isExclusive), alias),
+  const isReserved = appservices.some(
+    (other) => other.id !== own?.id && fits(other.namespaces.aliases.filter(isExclusive), alias),
   );
+  return !isReserved && (own === undefined || coversAlias(own, alias));
 }
 
 /** Whether a request in the user's name counts against a budget; `appservice` is the one that makes it, if one does. */

@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.ts';
+import { mayUseAlias } from '../matrix/appservices.ts';
 import {
+  exclusive,
   forbidden,
   invalidParam,
   invalidRoomState,
@@ -27,7 +29,7 @@ import type { Pipeline } from './pipeline.ts';
 
 export interface CreateRoomDeps extends Omit<MembershipDeps, 'pipeline'> {
   readonly pipeline: Pick<Pipeline, 'createRoom'>;
-  readonly config: Pick<Config, 'defaultRoomVersion' | 'directoryPublishing'>;
+  readonly config: Pick<Config, 'appservices' | 'defaultRoomVersion' | 'directoryPublishing'>;
 }
 
 /** A room as a client asks for it. */
@@ -43,7 +45,7 @@ export interface CreateRoomRequest extends Omit<RoomDescription, 'preset' | 'ali
 
 /**
  * Makes a room, with all of its events or not at all. Throws 400 M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE for an alias
- * that is taken, M_INVALID_ROOM_STATE for wishes that the auth rules refuse, and 403 M_FORBIDDEN.
+ * that is taken, M_EXCLUSIVE for one that an application service keeps to itself, M_INVALID_ROOM_STATE for wishes that the auth rules refuse, and 403 M_FORBIDDEN.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
  */
 export async function createRoom(
@@ -79,6 +81,8 @@ function aliasOf(name: string | undefined, deps: Pick<CreateRoomDeps, 'serverNam
 }
 
 async function reserveAlias(deps: CreateRoomDeps, alias: RoomAlias, actor: Actor): Promise<void> {
+  if (!mayUseAlias(deps.config.appservices, alias, actor.appservice))
+    throw exclusive(`${alias} is in no namespace of yours.`);
   const reservation = { alias, roomNid: undefined, creatorNid: actor.userNid };
   if (!(await insertAlias(deps.db, reservation, deps.clock.nowMs()))) throw roomInUse(`${alias} is taken.`);
 }

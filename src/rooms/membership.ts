@@ -1,4 +1,5 @@
 import type { AccountState } from '../matrix/account-state.ts';
+import type { Appservice } from '../matrix/appservices.ts';
 import { forbidden, unknownError } from '../matrix/errors.ts';
 import { serverNameOf, type RoomId, type UserId } from '../matrix/identifiers.ts';
 import type { Membership } from '../matrix/power-levels.ts';
@@ -16,6 +17,8 @@ export interface Actor {
   readonly userNid: number;
   /** How their account is restricted; left out when the server itself acts in their name. */
   readonly accountState?: AccountState | undefined;
+  /** The application service that acts for them, if one does. */
+  readonly appservice?: Appservice | undefined;
 }
 
 /** What of a user's profile is written into their m.room.member events: `displayname` and `avatar_url`, where set. */
