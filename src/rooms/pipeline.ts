@@ -113,6 +113,7 @@ export class Pipeline implements AsyncDisposable {
       roomId: prepared.roomId,
       events,
       memberships: prepared.memberships,
+      stateChanges: prepared.stateChanges,
       position: result.positions.findLast((position) => position !== undefined),
     });
     return { kind: 'created', roomId: prepared.roomId, events };

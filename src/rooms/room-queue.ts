@@ -22,6 +22,8 @@ export interface CommittedChange {
     readonly membership: string;
     readonly isLocal: boolean;
   }[];
+  /** Slots of the current state that changed, with their last event; undefined for one that is empty now. */
+  readonly stateChanges: ReadonlyMap<number, number | undefined>;
   /** The newest position of the commit; undefined when nothing entered the timeline. */
   readonly position: number | undefined;
 }
@@ -193,6 +195,7 @@ export class RoomQueue {
       roomId: room.roomId,
       events: placed.flatMap(({ events }) => events).filter((event) => event.position !== undefined),
       memberships: room.memberships,
+      stateChanges: room.stateChanges,
       position: positions.findLast((position) => position !== undefined),
     });
     for (const { entry, events } of placed) entry.resolve({ kind: 'committed', events });

@@ -24,6 +24,7 @@ import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
+import { GuestLeaves } from '../rooms/guest-leaves.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
 import type { FindMemberProfile } from '../rooms/membership.ts';
 import type { CommittedChange } from '../rooms/room-queue.ts';
@@ -82,6 +83,7 @@ export interface Services
   readonly catchUpPush: (upTo: number) => Promise<void>;
   readonly searchIndex: SearchIndex;
   readonly futureScheduler: FutureScheduler;
+  readonly guestLeaves: GuestLeaves;
   readonly fileStore: FileStore;
   readonly mediaArrivals: MediaArrivals;
   readonly thumbnailer: Thumbnailer;
@@ -133,6 +135,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     onCommitted: (change) => {
       announce(hub, change);
       noteSenders(presenceBoard, identity, change);
+      stickyUpkeep.note(change);
+      guestLeaves.note(change);
     },
   });
   const futureScheduler = new FutureScheduler({
@@ -150,6 +154,9 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     }),
   });
   const { trie, stateKeys } = pipeline;
+  const stickyUpkeep = new StickyUpkeep({ db, pipeline, clock, log });
+  const { serverName } = config;
+  const guestLeaves = new GuestLeaves({ db, trie, stateKeys, pipeline, clock, random, serverName, log });
   const { allowPrivateIps } = config;
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
@@ -162,6 +169,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   pushMover.start();
   pushSender.start();
   searchIndex.start();
+  await guestLeaves.start();
   typing.start();
   presenceBoard.start();
   const ignoredUsers = new IgnoredUsers({ db, hub });
@@ -191,6 +199,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     catchUpPush: (upTo) => pushMover.catchUp(upTo),
     searchIndex,
     futureScheduler,
+    guestLeaves,
     fileStore: new FileSystemStore(join(config.dataDir, 'media'), random),
     mediaArrivals: new MediaArrivals(),
     thumbnailer: createThumbnailer(),
@@ -210,6 +219,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     async [Symbol.asyncDispose]() {
       syncFeed[Symbol.dispose]();
       await futureScheduler[Symbol.asyncDispose]();
+      await stickyUpkeep[Symbol.asyncDispose]();
+      await guestLeaves[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
       await pushMover[Symbol.asyncDispose]();
       await pushSender[Symbol.asyncDispose]();
