@@ -106,16 +106,16 @@ describe('a locked user', () => {
   });
 
   it('is told while waiting for news', async () => {
-    const { next_batch: since } = await succeed(server, 'GET', `${C}/sync`, { token: bob });
-    const waiting = request(server, 'GET', `${C}/sync?since=${String(since)}&timeout=30000`, { token: bob });
+    const since = textAt(await succeed(server, 'GET', `${C}/sync`, { token: bob }), 'next_batch');
+    const waiting = request(server, 'GET', `${C}/sync?since=${since}&timeout=30000`, { token: bob });
     await until('bob to wait', () => server.services.syncFeed.waiters.waiting === 1);
     await restrict(server, admin, bob, 'lock');
     assert.deepEqual(refusalOf(await waiting), [401, 'M_USER_LOCKED']);
   });
 
   it('goes on waiting when it is only suspended', async () => {
-    const { next_batch: since } = await succeed(server, 'GET', `${C}/sync`, { token: bob });
-    const waiting = request(server, 'GET', `${C}/sync?since=${String(since)}&timeout=30000`, { token: bob });
+    const since = textAt(await succeed(server, 'GET', `${C}/sync`, { token: bob }), 'next_batch');
+    const waiting = request(server, 'GET', `${C}/sync?since=${since}&timeout=30000`, { token: bob });
     await until('bob to wait', () => server.services.syncFeed.waiters.waiting === 1);
     await restrict(server, admin, bob, 'suspend');
     await until('bob to wait', () => server.services.syncFeed.waiters.waiting === 1);
