@@ -85,3 +85,49 @@ describe('access', () => {
     assert.deepEqual([unknown?.['status'], unknown?.['endpoint']], [404, undefined]);
   });
 });
+
+describe('access of restricted accounts', () => {
+  const rules = [
+    { path: '/plain', auth: 'user' },
+    { path: '/refused', auth: 'user', whileSuspended: 'refused' },
+    { path: '/by-event', auth: 'user', whileSuspended: 'by-event' },
+    { path: '/logout', auth: 'user', allowedWhileLocked: true },
+    { path: '/optional', auth: 'optional', whileSuspended: 'refused' },
+    { path: '/none', auth: 'none', whileSuspended: 'refused' },
+  ] as const;
+  let app: AppUnderTest;
+  before(async () => {
+    const rows = rules.map((rule) =>
+      endpoint({
+        ...rule,
+        name: rule.path,
+        method: 'GET',
+        rateLimit: 'none',
+        handle: (_deps: object) => ({ body: {} }),
+      }),
+    );
+    app = await startApp(rows);
+  });
+  after(() => app.server.stop());
+
+  const table: readonly (readonly [string, string, number, string | null])[] = [
+    ['/plain', 'suspended1', 200, null],
+    ['/refused', 'suspended1', 403, 'M_USER_SUSPENDED'],
+    ['/by-event', 'suspended1', 200, null],
+    ['/optional', 'suspended1', 403, 'M_USER_SUSPENDED'],
+    ['/none', 'suspended1', 200, null],
+    ['/refused', 'alice', 200, null],
+    ['/plain', 'locked1', 401, 'M_USER_LOCKED'],
+    ['/refused', 'locked1', 401, 'M_USER_LOCKED'],
+    ['/optional', 'locked1', 401, 'M_USER_LOCKED'],
+    ['/none', 'locked1', 200, null],
+    ['/logout', 'locked1', 200, null],
+  ];
+  for (const [path, token, status, outcome] of table) {
+    it(`to ${path} with the token ${token} ends in ${status} ${outcome ?? ''}`, async () => {
+      const answer = await app.ask('GET', path, bearer(token));
+      assert.deepEqual([answer.status, answer.json['errcode'] ?? null], [status, outcome]);
+      assert.equal(answer.json['soft_logout'], status === 401 ? true : undefined);
+    });
+  }
+});

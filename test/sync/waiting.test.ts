@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { changeAccountState } from '../../src/accounts/account-state.ts';
 import type { RoomId, UserId } from '../../src/matrix/identifiers.ts';
 import { allotPositions, inTransaction } from '../../src/storage/database.ts';
 import { insertToDeviceMessages } from '../../src/storage/to-device.ts';
+import { SERVER_NAME } from '../support/pipeline.ts';
+import { refusal } from '../support/refusal.ts';
 import { makeAccount } from './sync-accounts.ts';
 import {
   ALICE,
@@ -84,6 +87,16 @@ describe('a /sync that waits', () => {
       await sendToDevice(process(), BOB);
       const events = eventsIn((await answer)?.body['to_device']);
       assert.deepEqual(events, [{ sender: ALICE, type: 'm.test', content: { a: 1 } }]);
+    });
+
+    it(`is refused at once when the user's account is locked by ${where}`, async () => {
+      const { deviceId } = await world.viewer(BOB);
+      await makeAccount(world.deps.db, BOB, deviceId);
+      const [answer] = await wait(BOB);
+      const refused = assert.rejects(answer ?? Promise.resolve(), refusal(401, 'M_USER_LOCKED'));
+      const deps = { ...process().deps, hub: process().hub, serverName: SERVER_NAME };
+      await changeAccountState(deps, { userId: ALICE }, BOB, { isLocked: true });
+      await refused;
     });
 
     it(`is answered from a room that the user joined through ${where} a moment ago`, async () => {
