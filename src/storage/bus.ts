@@ -33,7 +33,6 @@ export class PostgresBus implements Bus {
   #sending: Promise<unknown> | undefined;
   #client: pg.Client | undefined;
   #timers = new Set<Timer>();
-  #attempts = 0;
   #closed = false;
 
   constructor(deps: {
@@ -52,7 +51,7 @@ export class PostgresBus implements Bus {
 
   /** Connects; later losses of the connection are mended in the background. */
   async start(): Promise<void> {
-    await this.#connect();
+    this.#mendWhenLost(await this.#connect());
     this.#poll();
   }
 
@@ -85,29 +84,43 @@ export class PostgresBus implements Bus {
     this.#sending = undefined;
   }
 
-  async #connect(): Promise<void> {
+  /** A connection that listens; `lost` resolves when it does no more. Rejects when there is none to be had. */
+  async #connect(): Promise<{ readonly lost: Promise<void> }> {
     const client = new pg.Client(this.#database.pool.options);
-    client.on('error', () => this.#reconnect(client));
-    client.on('end', () => this.#reconnect(client));
+    const lost = new Promise<void>((resolve) => {
+      client.on('error', () => resolve());
+      client.on('end', () => resolve());
+    });
     client.on('notification', (message) => this.#receive(message.payload ?? ''));
-    await client.connect();
-    await client.query(`listen ${CHANNEL}`);
     this.#client = client;
-    this.#attempts = 0;
+    try {
+      await client.connect();
+      await client.query(`listen ${CHANNEL}`);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+    return { lost };
   }
 
-  #reconnect(lost: pg.Client): void {
-    if (this.#closed || (this.#client !== undefined && this.#client !== lost)) return;
-    this.#client = undefined;
-    this.#attempts += 1;
+  #mendWhenLost({ lost }: { readonly lost: Promise<void> }): void {
+    void lost.then(() => this.#reconnect(1));
+  }
+
+  /** One attempt at a time, at growing intervals. */
+  #reconnect(attempt: number): void {
+    if (this.#closed) return;
     const jitter = (this.#random.bytes(1)[0] ?? 0) / 255;
-    const waitMs = Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** this.#attempts) * (0.5 + jitter / 2);
+    const waitMs = Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** attempt) * (0.5 + jitter / 2);
     this.#later(waitMs, () => {
       this.#connect().then(
-        () => this.#deliver(new Set<BusTopic>(['stream', 'futures'])),
+        (connection) => {
+          this.#mendWhenLost(connection);
+          this.#deliver(new Set<BusTopic>(['stream', 'futures']));
+        },
         (error: unknown) => {
           this.#log.warn({ err: error }, 'the listening connection is away');
-          this.#reconnect(lost);
+          this.#reconnect(attempt + 1);
         },
       );
     });

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { PostgresBus, type BusTopic } from '../../src/storage/bus.ts';
+import { ManualClock } from '../../src/util/clock.ts';
+import { createLog } from '../../src/util/log.ts';
+import { seededRandom } from '../../src/util/random.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
+
+/** Longer than any wait between two attempts, shorter than two of them. */
+const NEXT_ATTEMPT_MS = 10_000;
+
+function startBus(database: TestDatabase, self: string) {
+  const clock = new ManualClock();
+  const warnings: string[] = [];
+  const bus = new PostgresBus({
+    database: database.database,
+    clock,
+    log: createLog({ level: 'warn', destination: { write: (line) => warnings.push(line) } }),
+    random: seededRandom(1),
+    self,
+  });
+  const heard: ReadonlySet<BusTopic>[] = [];
+  bus.subscribe((topics) => heard.push(topics));
+  return { bus, clock, warnings, heard };
+}
+
+/** Ends the connections to a database and lets nobody in, or lets them in again. */
+async function setAway(from: TestDatabase, other: TestDatabase, isAway: boolean): Promise<void> {
+  const name = new URL(other.url).pathname.slice(1);
+  await from.database.pool.query(`alter database ${name} allow_connections ${!isAway}`);
+  if (isAway)
+    await from.database.pool.query(
+      'select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1',
+      [name],
+    );
+}
+
+describe('the bus', () => {
+  it('carries what one process says to the others, not to itself', async () => {
+    await using database = await createTestDatabase({ migrated: false });
+    const here = startBus(database, 'here');
+    const there = startBus(database, 'there');
+    await using _here = here.bus;
+    await using _there = there.bus;
+    await here.bus.start();
+    await there.bus.start();
+    here.bus.publish('stream');
+    await until('the other process to hear', () => there.heard.length > 0);
+    assert.deepEqual(there.heard, [new Set(['stream'])]);
+    assert.deepEqual(here.heard, []);
+  });
+
+  it('tries one connection at a time while the database is away, and listens once it is back', async () => {
+    await using elsewhere = await createTestDatabase({ migrated: false });
+    await using database = await createTestDatabase({ migrated: false });
+    const { bus, clock, warnings, heard } = startBus(database, 'here');
+    await using _bus = bus;
+    await bus.start();
+    const timers = clock.pendingTimers;
+    await setAway(elsewhere, database, true);
+    await until('the loss to be noticed', () => clock.pendingTimers > timers);
+    for (let attempt = 1; attempt <= 8; attempt += 1) {
+      clock.advance(NEXT_ATTEMPT_MS);
+      await until('an attempt to fail', () => warnings.length >= attempt && clock.pendingTimers > timers);
+      assert.equal(warnings.length, attempt);
+      assert.equal(clock.pendingTimers, timers + 1);
+    }
+    await setAway(elsewhere, database, false);
+    heard.length = 0;
+    clock.advance(NEXT_ATTEMPT_MS);
+    await until('it to listen again', async () => {
+      await database.database.pool.query(`select pg_notify('morrow', 'there futures')`);
+      return heard.some((topics) => topics.size === 1 && topics.has('futures'));
+    });
+  });
+});
