@@ -4,11 +4,13 @@ import { deactivateOwnAccount, type DeactivationDeps } from '../accounts/deactiv
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { leaveAllRooms, type LeaveAllDeps } from '../rooms/leave-all-rooms.ts';
 import { bodyWithFields } from './request-body.ts';
+import { oldPath } from './room-fields.ts';
 
 const whoAmI = endpoint({
   name: 'getTokenOwner',
   method: 'GET',
   path: '/_matrix/client/v3/account/whoami',
+  alsoAt: [oldPath('/_matrix/client/v3/account/whoami')],
   auth: 'guest-ok',
   rateLimit: 'read',
   handle: (_deps: object, { requester }) => ({
@@ -24,6 +26,7 @@ const changePasswordEndpoint = endpoint({
   name: 'changePassword',
   method: 'POST',
   path: '/_matrix/client/v3/account/password',
+  alsoAt: [oldPath('/_matrix/client/v3/account/password')],
   auth: 'user',
   rateLimit: 'login',
   body: bodyWithFields(z.object({ new_password: z.string(), logout_devices: z.boolean().default(true) })),
@@ -41,6 +44,7 @@ const deactivate = endpoint({
   name: 'deactivateAccount',
   method: 'POST',
   path: '/_matrix/client/v3/account/deactivate',
+  alsoAt: [oldPath('/_matrix/client/v3/account/deactivate')],
   auth: 'user',
   rateLimit: 'login',
   body: bodyWithFields(z.object({ erase: z.boolean().default(false) })),

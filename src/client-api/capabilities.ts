@@ -1,5 +1,6 @@
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { ROOM_VERSIONS, type RoomVersion } from '../matrix/room-version.ts';
+import { oldPath } from './room-fields.ts';
 
 export interface CapabilitiesDeps {
   readonly defaultRoomVersion: RoomVersion;
@@ -17,6 +18,7 @@ const getCapabilities = endpoint({
   name: 'getCapabilities',
   method: 'GET',
   path: '/_matrix/client/v3/capabilities',
+  alsoAt: [oldPath('/_matrix/client/v3/capabilities')],
   auth: 'user',
   rateLimit: 'read',
   handle: (deps: CapabilitiesDeps, { requester }) => {

@@ -12,6 +12,7 @@ import type { DeviceId } from '../matrix/identifiers.ts';
 import type { Device } from '../storage/devices.ts';
 import type { JsonObject } from '../util/json.ts';
 import { bodyWithFields, deviceIdField, storedText } from './request-body.ts';
+import { oldPath } from './room-fields.ts';
 
 type DeletionDeps = DeviceDeps & InteractiveAuthDeps;
 
@@ -19,6 +20,7 @@ const getDevices = endpoint({
   name: 'getDevices',
   method: 'GET',
   path: '/_matrix/client/v3/devices',
+  alsoAt: [oldPath('/_matrix/client/v3/devices')],
   auth: 'guest-ok',
   rateLimit: 'read',
   handle: async (deps: Pick<DeviceDeps, 'db'>, { requester }) => ({
@@ -30,6 +32,7 @@ const getDeviceEndpoint = endpoint({
   name: 'getDevice',
   method: 'GET',
   path: '/_matrix/client/v3/devices/{deviceId}',
+  alsoAt: [oldPath('/_matrix/client/v3/devices/{deviceId}')],
   auth: 'guest-ok',
   rateLimit: 'read',
   handle: async (deps: Pick<DeviceDeps, 'db'>, { params, requester }) => ({
@@ -41,6 +44,7 @@ const updateDevice = endpoint({
   name: 'updateDevice',
   method: 'PUT',
   path: '/_matrix/client/v3/devices/{deviceId}',
+  alsoAt: [oldPath('/_matrix/client/v3/devices/{deviceId}')],
   auth: 'guest-ok',
   rateLimit: 'write',
   body: z.object({ display_name: storedText.max(1024).optional() }),
@@ -54,6 +58,7 @@ const deleteDevice = endpoint({
   name: 'deleteDevice',
   method: 'DELETE',
   path: '/_matrix/client/v3/devices/{deviceId}',
+  alsoAt: [oldPath('/_matrix/client/v3/devices/{deviceId}')],
   auth: 'user',
   rateLimit: 'login',
   body: bodyWithFields(z.object({})),
@@ -66,6 +71,7 @@ const deleteDevices = endpoint({
   name: 'deleteDevices',
   method: 'POST',
   path: '/_matrix/client/v3/delete_devices',
+  alsoAt: [oldPath('/_matrix/client/v3/delete_devices')],
   auth: 'user',
   rateLimit: 'login',
   body: bodyWithFields(z.object({ devices: z.array(deviceIdField) })),

@@ -2,6 +2,7 @@ import { defineFilter, getStoredFilter } from '../accounts/filters.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
 import type { Db } from '../storage/database.ts';
+import { oldPath } from './room-fields.ts';
 
 interface FilterDeps {
   readonly db: Db;
@@ -11,6 +12,7 @@ const defineFilterEndpoint = endpoint({
   name: 'defineFilter',
   method: 'POST',
   path: '/_matrix/client/v3/user/{userId}/filter',
+  alsoAt: [oldPath('/_matrix/client/v3/user/{userId}/filter')],
   auth: 'user',
   rateLimit: 'write',
   body: jsonObject,
@@ -23,6 +25,7 @@ const getFilter = endpoint({
   name: 'getFilter',
   method: 'GET',
   path: '/_matrix/client/v3/user/{userId}/filter/{filterId}',
+  alsoAt: [oldPath('/_matrix/client/v3/user/{userId}/filter/{filterId}')],
   auth: 'user',
   rateLimit: 'read',
   handle: async (deps: FilterDeps, { params, requester }) => ({

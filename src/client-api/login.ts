@@ -7,6 +7,7 @@ import type { Appservice } from '../matrix/appservices.ts';
 import { missingParam, unknownError } from '../matrix/errors.ts';
 import { APPSERVICE_LOGIN, requireAppservice } from './appservice-caller.ts';
 import { loginBody, sessionFields, toSessionWishes, tokensBody } from './login-session.ts';
+import { oldPath } from './room-fields.ts';
 
 interface AppserviceLoginDeps {
   readonly appservices: readonly Appservice[];
@@ -16,6 +17,7 @@ const getLoginFlows = endpoint({
   name: 'getLoginFlows',
   method: 'GET',
   path: '/_matrix/client/v3/login',
+  alsoAt: [oldPath('/_matrix/client/v3/login')],
   auth: 'none',
   rateLimit: 'read',
   handle: (deps: Pick<AppserviceLoginDeps, 'appservices'>) => ({
@@ -42,6 +44,7 @@ const login = endpoint({
   name: 'login',
   method: 'POST',
   path: '/_matrix/client/v3/login',
+  alsoAt: [oldPath('/_matrix/client/v3/login')],
   auth: 'none-or-appservice',
   rateLimit: 'login',
   body: loginShape,

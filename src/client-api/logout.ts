@@ -1,10 +1,12 @@
 import { logOut, logOutEverywhere, type LogoutDeps } from '../accounts/logout.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import { oldPath } from './room-fields.ts';
 
 const logout = endpoint({
   name: 'logout',
   method: 'POST',
   path: '/_matrix/client/v3/logout',
+  alsoAt: [oldPath('/_matrix/client/v3/logout')],
   auth: 'user',
   allowedWhileLocked: true,
   rateLimit: 'write',
@@ -18,6 +20,7 @@ const logoutAll = endpoint({
   name: 'logout_all',
   method: 'POST',
   path: '/_matrix/client/v3/logout/all',
+  alsoAt: [oldPath('/_matrix/client/v3/logout/all')],
   auth: 'user',
   allowedWhileLocked: true,
   rateLimit: 'write',

@@ -7,6 +7,7 @@ import type { ServerName } from '../matrix/identifiers.ts';
 import type { Db } from '../storage/database.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
+import { oldPath } from './room-fields.ts';
 
 interface OpenIdDeps {
   readonly db: Db;
@@ -19,6 +20,7 @@ const requestToken = endpoint({
   name: 'requestOpenIdToken',
   method: 'POST',
   path: '/_matrix/client/v3/user/{userId}/openid/request_token',
+  alsoAt: [oldPath('/_matrix/client/v3/user/{userId}/openid/request_token')],
   auth: 'user',
   rateLimit: 'write',
   body: jsonObject,

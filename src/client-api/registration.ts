@@ -15,6 +15,7 @@ import type { JsonObject } from '../util/json.ts';
 import { APPSERVICE_LOGIN, requireAppservice } from './appservice-caller.ts';
 import { loginBody, sessionFields, toSessionWishes } from './login-session.ts';
 import { bodyWithFields, storedText } from './request-body.ts';
+import { oldPath } from './room-fields.ts';
 
 const registrationShape = z.object({
   ...sessionFields,
@@ -28,6 +29,7 @@ const register = endpoint({
   name: 'register',
   method: 'POST',
   path: '/_matrix/client/v3/register',
+  alsoAt: [oldPath('/_matrix/client/v3/register')],
   auth: 'none-or-appservice',
   rateLimit: 'registration',
   body: bodyWithFields(registrationShape),
@@ -62,6 +64,7 @@ const checkUsernameAvailability = endpoint({
   name: 'checkUsernameAvailability',
   method: 'GET',
   path: '/_matrix/client/v3/register/available',
+  alsoAt: [oldPath('/_matrix/client/v3/register/available')],
   auth: 'none',
   rateLimit: 'registration',
   query: z.object({ username: z.string() }),

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { sendToDevice, type ToDeviceDeps } from '../devices/to-device.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
+import { oldPath } from './room-fields.ts';
 
 const sendToDeviceEndpoint = endpoint({
   name: 'sendToDevice',
   method: 'PUT',
   path: '/_matrix/client/v3/sendToDevice/{eventType}/{txnId}',
+  alsoAt: [oldPath('/_matrix/client/v3/sendToDevice/{eventType}/{txnId}')],
   auth: 'guest-ok',
   rateLimit: 'write',
   body: z.object({ messages: jsonObject }),
