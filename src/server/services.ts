@@ -26,6 +26,7 @@ import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
 import { GuestLeaves } from '../rooms/guest-leaves.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
+import { StickyUpkeep } from '../rooms/sticky-upkeep.ts';
 import type { FindMemberProfile } from '../rooms/membership.ts';
 import type { CommittedChange } from '../rooms/room-queue.ts';
 import type { StateKeys } from '../storage/rooms.ts';
@@ -166,6 +167,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   await hub.start();
   await bus.start();
   futureScheduler.start();
+  stickyUpkeep.start();
   pushMover.start();
   pushSender.start();
   searchIndex.start();
