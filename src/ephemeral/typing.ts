@@ -64,8 +64,9 @@ export class Typing implements AsyncDisposable {
   }
 
   /**
-   * Notes that a user types, or has stopped. Of who is shadow-banned nothing is noted. Throws 403 M_FORBIDDEN for other
-   * users, and for rooms that the user is not in. https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
+   * Notes that a user types, or has stopped; of who is shadow-banned nothing is noted. Throws 403 M_FORBIDDEN for other
+   * users, and for rooms that the user is not in.
+   * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
    */
   async set(user: Typist, request: TypingRequest): Promise<void> {
     const { db, clock } = this.#deps;
