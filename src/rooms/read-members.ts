@@ -1,6 +1,6 @@
 import { membershipIn, type Membership } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
-import { findStateRootAt } from '../storage/rooms.ts';
+import { findStateRootAt, listFirstStateRoots } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
 import {
   readableEvent,
@@ -21,7 +21,7 @@ import { lastPositionSeenWith, requireJoined, requireRoomAccess, stateSeenWith }
 /** Which members are asked for. */
 export interface MembersRequest {
   readonly roomId: RoomId;
-  /** The position of a token: the members as they were then. */
+  /** The position of a token: the members as they were then; before there were any, the first ones. */
   readonly at: number | undefined;
   readonly membership: Membership | undefined;
   readonly notMembership: Membership | undefined;
@@ -38,12 +38,10 @@ export async function listMemberEvents(
 ): Promise<JsonObject[]> {
   const access = await requireRoomAccess(deps, request.roomId, viewer);
   const { at } = request;
-  const state =
+  const members =
     at !== undefined && at < lastPositionSeenWith(access)
-      ? await stateOf(deps, access.roomNid, at)
-      : stateSeenWith(access);
-  if (state === undefined) return [];
-  const members = await listMembers(deps, state);
+      ? await listMembersAt(deps, access.roomNid, at)
+      : await listMembers(deps, stateSeenWith(access));
   const wanted = members.filter(({ event }) => isWanted(request, membershipIn(event.content)));
   return renderEvents(
     deps,
@@ -71,11 +69,11 @@ export async function listJoinedMembers(
   );
 }
 
-/** What is set; the schema has no null here. */
+/** Both are always there, as clients expect; the schema has no null here. */
 function describe({ displayname, avatar_url: avatarUrl }: JsonObject): JsonObject {
   return {
-    ...(typeof displayname === 'string' ? { display_name: displayname } : {}),
-    ...(typeof avatarUrl === 'string' ? { avatar_url: avatarUrl } : {}),
+    display_name: typeof displayname === 'string' ? displayname : '',
+    avatar_url: typeof avatarUrl === 'string' ? avatarUrl : '',
   };
 }
 
@@ -83,13 +81,22 @@ async function listMembers(deps: RoomReadDeps, state: StateChoice): Promise<Read
   return (await listStateEvents(deps, state, 'm.room.member')).map(readableEvent);
 }
 
-async function stateOf(
+/**
+ * A first /sync answers with the token of a room's very beginning, and clients that load members lazily ask with it: they
+ * mean those who were there first.
+ */
+async function listMembersAt(
   deps: RoomReadDeps,
   roomNid: number,
   position: number,
-): Promise<StateChoice | undefined> {
+): Promise<ReadableEvent[]> {
   const root = await findStateRootAt(deps.db, roomNid, position);
-  return root === undefined ? undefined : stateAt(root);
+  const roots = [...(root === undefined ? [] : [root]), ...(await listFirstStateRoots(deps.db, roomNid, 2))];
+  for (const candidate of roots) {
+    const members = await listMembers(deps, stateAt(candidate));
+    if (members.length > 0) return members;
+  }
+  return [];
 }
 
 function isWanted({ membership, notMembership }: MembersRequest, actual: Membership | undefined): boolean {

@@ -153,6 +153,15 @@ export async function findStateRootAt(
   return rows[0] === undefined ? undefined : stateRootOf(rows[0].state_root);
 }
 
+/** The states that a room had first, the oldest first. */
+export async function listFirstStateRoots(db: Db, roomNid: number, most: number): Promise<StateRoot[]> {
+  const { rows } = await sql<{ state_root: Buffer }>`
+    select state_root from room_states where room_nid = ${roomNid} order by position limit ${most}`.execute(
+    db,
+  );
+  return rows.map((row) => stateRootOf(row.state_root));
+}
+
 const CACHED_STATE_KEYS = 100_000;
 
 /** Interns (type, state_key) pairs, both ways, through bounded caches: a pair's id never changes. */
