@@ -62,6 +62,14 @@ export function limitOf(filter: EventFilter, byDefault: number, max: number): nu
   return Math.min(max, filter.limit ?? byDefault);
 }
 
+/** Whether there can be events of a room that do not come through. */
+export function isSelective(filter: RoomEventFilter): boolean {
+  const { types, notTypes, senders, notSenders, rooms, notRooms, containsUrl, relTypes, notRelTypes } =
+    filter;
+  const choices = [types, notTypes, senders, notSenders, rooms, notRooms, containsUrl, relTypes, notRelTypes];
+  return choices.some((choice) => choice !== undefined);
+}
+
 /** Whether a room comes through: `notRooms` beats `rooms`. */
 export function admitsRoom(filter: Pick<RoomFilter, 'rooms' | 'notRooms'>, roomId: string): boolean {
   if (filter.notRooms?.includes(roomId) === true) return false;

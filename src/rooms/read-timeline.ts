@@ -1,4 +1,4 @@
-import { admitsRoomEvent, type RoomEventFilter } from '../matrix/filters.ts';
+import { admitsRoomEvent, isSelective, type RoomEventFilter } from '../matrix/filters.ts';
 import { memberSlot } from '../matrix/power-levels.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { currentPosition, type Db } from '../storage/database.ts';
@@ -28,7 +28,7 @@ export interface PageRequest {
 /** A page of rendered events. */
 export interface Page {
   readonly start: number;
-  /** Where the next page starts; undefined when there is none. */
+  /** Where the next page starts; undefined when there is none, or none is known that holds anything. */
   readonly end: number | undefined;
   readonly chunk: readonly JsonObject[];
   /** The members who sent what is in the chunk, when the filter asks for lazy loading. */
@@ -56,10 +56,20 @@ export async function readPage(deps: TimelineReadDeps, viewer: Viewer, request: 
   const { events, end } = await collectEvents(deps, viewer, request, { roomNid: access.roomNid, ...range });
   return {
     start,
-    end,
+    end: end ?? endOfFiltered(request, events),
     chunk: await renderWithBundles(deps, events, viewer, { withRoomId: true }),
     state: request.filter.lazyLoadMembers ? await renderSenders(deps, viewer, events) : [],
   };
+}
+
+/**
+ * Behind the last event of a page that a filter has made: it does not hold all that was there, so that a client takes the
+ * want of an `end` for the room's own end only when a page is empty.
+ */
+function endOfFiltered(request: PageRequest, events: readonly StoredEvent[]): number | undefined {
+  const last = events.at(-1)?.position;
+  if (last === undefined || !isSelective(request.filter)) return undefined;
+  return request.backwards ? last - 1 : last;
 }
 
 /** `after < position <= upTo`. */

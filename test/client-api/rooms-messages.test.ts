@@ -151,6 +151,8 @@ describe('reading a room', () => {
       assert.deepEqual(textsIn(first), ['m4', 'm3']);
       const rest = await page(alice, roomId, { filter, from: textAt(first, 'end') });
       assert.deepEqual(textsIn(rest), ['m2', 'm1']);
+      const past = await page(alice, roomId, { filter, from: textAt(rest, 'end') });
+      assert.deepEqual([textsIn(past), past['end']], [[], undefined]);
       const limited = await page(alice, roomId, { filter: JSON.stringify({ limit: 1 }), limit: '2' });
       assert.deepEqual(textsIn(limited), ['m4']);
     });
