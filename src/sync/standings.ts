@@ -27,8 +27,8 @@ interface Range {
 
 /**
  * The user's standing in each room, as of the end of the range: `rooms` may be newer than that. Where nothing changed
- * in the range, which is nearly everywhere, this asks the database nothing. Rooms that the user has forgotten are
- * left out.
+ * in the range, which is nearly everywhere, this asks the database nothing. Rooms that the user has forgotten are left
+ * out for a client that knows nothing; to others the leave is news, or they would show the room for ever.
  */
 export async function listStandings(
   deps: RoomReadDeps,
@@ -42,7 +42,8 @@ export async function listStandings(
     .filter((room) => room.position <= (range.since ?? -Infinity))
     .map((room): Standing => ({ ...room, before: room.membership }));
   const known = [...standings.filter((standing) => standing !== undefined), ...unchanged];
-  const left = known.filter((standing) => hasLeft(standing) && isNewIn(standing, range.since));
+  if (range.since !== undefined) return known;
+  const left = known.filter(hasLeft);
   const forgotten = await listForgotten(
     deps.db,
     user.userNid,

@@ -71,7 +71,7 @@ describe('left rooms in /sync', () => {
     assert.equal(named(left?.timeline)?.at(-1), `${BOB} leave`);
   });
 
-  it('never come once forgotten', async () => {
+  it('come once forgotten to who knew the room, and to nobody else', async () => {
     const { next } = await world.sync(BOB);
     await member(world, roomId, BOB, BOB, 'leave');
     const { userNid } = await world.viewer(BOB);
@@ -79,7 +79,9 @@ describe('left rooms in /sync', () => {
     assert.ok(roomNid !== undefined);
     await world.sync(BOB);
     assert.ok(await forgetRoom(world.deps.db, roomNid, userNid));
-    assert.deepEqual((await world.sync(BOB, { since: next })).rooms('leave'), []);
+    const told = await world.sync(BOB, { since: next });
+    assert.deepEqual(named(told.room('leave', roomId)?.timeline), [`${BOB} leave`]);
+    assert.deepEqual((await world.sync(BOB, { since: told.next })).rooms('leave'), []);
     assert.deepEqual((await world.sync(BOB, { filter: WITH_LEFT })).rooms('leave'), []);
   });
 
