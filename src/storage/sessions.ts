@@ -50,23 +50,17 @@ export interface FoundSession {
   readonly used: boolean;
 }
 
-/** Opens the one session of a device, which must exist: what was logged in there before is logged out. */
+/**
+ * Opens the one session of a device, which must exist. Who was logged in there before is logged out, but it stays the same
+ * session: a device knows its own transactions over a new login.
+ */
 export async function openSession(
   tx: Tx,
   device: { readonly userNid: number; readonly deviceId: DeviceId },
   tokens: TokenHashes,
   nowTs: number,
 ): Promise<number> {
-  await tx
-    .deleteFrom('sessions')
-    .where('user_nid', '=', device.userNid)
-    .where('device_id', '=', device.deviceId)
-    .execute();
-  const { session_nid: sessionNid } = await tx
-    .insertInto('sessions')
-    .values({ user_nid: device.userNid, device_id: device.deviceId, created_ts: nowTs })
-    .returning('session_nid')
-    .executeTakeFirstOrThrow();
+  const sessionNid = (await emptySession(tx, device, nowTs)) ?? (await addSession(tx, device, nowTs));
   await tx
     .insertInto('session_tokens')
     .values({
@@ -78,6 +72,36 @@ export async function openSession(
       used: true,
     })
     .execute();
+  return sessionNid;
+}
+
+async function emptySession(
+  tx: Tx,
+  device: { readonly userNid: number; readonly deviceId: DeviceId },
+  nowTs: number,
+): Promise<number | undefined> {
+  const found = await tx
+    .updateTable('sessions')
+    .set({ created_ts: nowTs })
+    .where('user_nid', '=', device.userNid)
+    .where('device_id', '=', device.deviceId)
+    .returning('session_nid')
+    .executeTakeFirst();
+  if (found === undefined) return undefined;
+  await tx.deleteFrom('session_tokens').where('session_nid', '=', found.session_nid).execute();
+  return found.session_nid;
+}
+
+async function addSession(
+  tx: Tx,
+  device: { readonly userNid: number; readonly deviceId: DeviceId },
+  nowTs: number,
+): Promise<number> {
+  const { session_nid: sessionNid } = await tx
+    .insertInto('sessions')
+    .values({ user_nid: device.userNid, device_id: device.deviceId, created_ts: nowTs })
+    .returning('session_nid')
+    .executeTakeFirstOrThrow();
   return sessionNid;
 }
 

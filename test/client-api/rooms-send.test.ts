@@ -44,13 +44,14 @@ describe('sending to a room', () => {
   ): Promise<TestReply> => request(server, 'PUT', pathOf(roomId, 'send', type, txnId), { token: user, body });
   const read = (user: TestUser, roomId: string, eventId: string): Promise<JsonObject> =>
     succeed(server, 'GET', pathOf(roomId, 'event', eventId), { token: user });
-  const logIn = async (user: TestUser): Promise<TestUser> => {
+  const logIn = async (user: TestUser, deviceId?: string): Promise<TestUser> => {
     const localpart = nameOf(user);
     const body = await succeed(server, 'POST', '/_matrix/client/v3/login', {
       body: {
         type: 'm.login.password',
         identifier: { type: 'm.id.user', user: user.userId },
         password: `the password of ${localpart}`,
+        ...(deviceId === undefined ? {} : { device_id: deviceId }),
       },
     });
     return {
@@ -110,6 +111,19 @@ describe('sending to a room', () => {
       assert.deepEqual(refusalOf(await send(bob, roomId, 'retry', TEXT)), FORBIDDEN);
       await act(server, bob, roomId, 'join');
       assert.equal((await send(bob, roomId, 'retry', TEXT)).status, 200);
+    });
+
+    it('shows the id to the device that sent it, also after a new login', async () => {
+      const roomId = await makeRoom(server, alice);
+      const eventId = textAt((await send(alice, roomId, 'again', TEXT)).body, 'event_id');
+      const again = await logIn(alice, alice.deviceId);
+      const seen = objectAt(await read(again, roomId, eventId), 'unsigned')['transaction_id'];
+      assert.equal(seen, 'again');
+      assert.equal(
+        (await request(server, 'GET', '/_matrix/client/v3/account/whoami', { token: alice })).status,
+        401,
+      );
+      alice = again;
     });
 
     it('shows the id to the session that sent it and to nobody else', async () => {
