@@ -2,7 +2,7 @@ import { notFound, unknownError } from '../matrix/errors.ts';
 import type { UserId } from '../matrix/identifiers.ts';
 import { checkNewRuleId } from '../matrix/push-rules/parse-rule.ts';
 import { pushRulesContent, type PushRule, type PushRuleKind } from '../matrix/push-rules/push-rule.ts';
-import { findPushRule, isDefaultRuleId } from '../matrix/push-rules/ruleset.ts';
+import { findPushRule, isDefaultRuleId, MOST_USER_RULES } from '../matrix/push-rules/ruleset.ts';
 import { putAccountData } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import {
@@ -34,8 +34,6 @@ export interface PushRuleWish extends Pick<PushRule, 'conditions' | 'pattern' | 
   readonly after: string | undefined;
 }
 
-const MOST_RULES = 5_000;
-
 /** One rule of a user. Throws 404 M_NOT_FOUND. */
 export async function getPushRule(
   deps: Pick<PushRuleDeps, 'db'>,
@@ -64,8 +62,8 @@ export async function putPushRule(
     const { kind, ruleId } = name;
     const rules = await listUserPushRules(tx, owner.userNid, kind);
     const known = rules.find((rule) => rule.ruleId === ruleId);
-    if (known === undefined && (await countUserPushRules(tx, owner.userNid)) >= MOST_RULES)
-      throw unknownError(`There cannot be more than ${MOST_RULES} push rules`);
+    if (known === undefined && (await countUserPushRules(tx, owner.userNid)) >= MOST_USER_RULES)
+      throw unknownError(`There cannot be more than ${MOST_USER_RULES} push rules`);
     const ruleIds = rules.map((rule) => rule.ruleId);
     const order = placeRule(ruleIds, ruleId, wish);
     const { conditions, pattern, actions } = wish;

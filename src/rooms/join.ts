@@ -15,11 +15,13 @@ import type { JsonObject } from '../util/json.ts';
 import { readableEvent, type ReadableEvent } from './client-events.ts';
 import { clientIntent, findEventFault } from './client-intent.ts';
 import { listAllowedRooms } from './describe-rooms.ts';
-import type { Actor, MembershipDeps } from './membership.ts';
+import type { Actor, MembershipDeps, OnJoined } from './membership.ts';
 import { acceptedEvent } from './outcome.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
 
-export type JoinDeps = MembershipDeps & RoomReadDeps;
+export interface JoinDeps extends MembershipDeps, RoomReadDeps {
+  readonly onJoined: OnJoined;
+}
 
 /** A join as a client asks for it. */
 export interface JoinRequest {
@@ -71,7 +73,9 @@ export async function submitJoin(
       ? intent.content
       : { ...intent.content, join_authorised_via_users_server: authoriser };
   const outcome = await deps.pipeline.submit({ roomId, intents: [{ ...intent, content }] });
-  return acceptedEvent(outcome).event.eventId;
+  const { eventId } = acceptedEvent(outcome).event;
+  if (current !== 'join') await deps.onJoined(actor, roomId);
+  return eventId;
 }
 
 /** What the auth rules leave to the server: guests, and who lets the user into a restricted room, if that is how they come. */

@@ -24,6 +24,9 @@ export interface Actor {
 /** What of a user's profile is written into their m.room.member events: `displayname` and `avatar_url`, where set. */
 export type FindMemberProfile = (userId: UserId) => Promise<JsonObject>;
 
+/** Called when a local user has come into a room, before they are told. */
+export type OnJoined = (user: Actor, roomId: RoomId) => Promise<void>;
+
 export interface MembershipDeps extends IntentDeps {
   readonly db: Db;
   readonly pipeline: Pick<Pipeline, 'submit'>;

@@ -9,7 +9,7 @@ import { readableEvent } from './client-events.ts';
 import { clientIntent } from './client-intent.ts';
 import { asInvalidState, chooseRoomId } from './create-room.ts';
 import { mayChangeState } from './may-change-state.ts';
-import type { Actor, FindMemberProfile } from './membership.ts';
+import type { Actor, FindMemberProfile, OnJoined } from './membership.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
 import { currentStateOf, listStateEvents } from './read-state.ts';
@@ -26,6 +26,7 @@ import {
 export interface UpgradeDeps extends SendDeps {
   readonly pipeline: Pick<Pipeline, 'submit' | 'createRoom'>;
   readonly memberProfile: FindMemberProfile;
+  readonly onJoined: OnJoined;
 }
 
 const EVENT_HASH_BYTES = 32;
@@ -38,7 +39,7 @@ export interface UpgradeRequest {
 }
 
 /**
- * Replaces a room by one of another version: the new room takes over state, aliases and place in the directory, the old
+ * Replaces a room by one of another version: the new room takes over state, bans, aliases and place in the directory, the old
  * one ends with a tombstone that leads there. Throws 400 M_UNSUPPORTED_ROOM_VERSION, and 403 M_FORBIDDEN for who may not
  * send the tombstone; nothing has changed then. https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
  */
@@ -68,6 +69,8 @@ export async function upgradeRoom(deps: UpgradeDeps, actor: Actor, request: Upgr
   acceptedEvent(await set('m.room.tombstone', tombstone));
   const newRoomNid = await findRoomNid(deps.db, newRoomId);
   if (newRoomNid !== undefined) await moveNames(deps.db, roomNid, newRoomNid);
+  // The one who upgrades is in the new room from its beginning.
+  await deps.onJoined(actor, newRoomId);
   // From here on the room is replaced; that the rest takes more power than the tombstone is no failure.
   const canonical = stateOf(old, 'm.room.canonical_alias');
   const isLeft = (alias: string): boolean => !old.aliases.includes(alias);

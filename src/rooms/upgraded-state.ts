@@ -27,7 +27,7 @@ export interface NewRoom {
   readonly entropy: string;
 }
 
-/** State that moves along; members do not, and what names events of the old room makes no sense in the new one. */
+/** State that moves along; of members only bans do, and what names events of the old room makes no sense in the new one. */
 const COPIED: ReadonlySet<string> = new Set([
   'm.room.server_acl',
   'm.room.encryption',
@@ -55,11 +55,21 @@ export function listUpgradedEvents(old: OldRoom, room: NewRoom): ClientEventInpu
     const content = adapt(type, event.content, old, room);
     return content === undefined ? [] : [{ type, stateKey, content }];
   });
+  const creators = creatorsOfContent(room.creator, create);
+  const bans = old.state.flatMap(({ event }): ClientEventInput[] => {
+    const { type, stateKey, content } = event;
+    const isBan = type === 'm.room.member' && content['membership'] === 'ban';
+    // Nobody can ban a creator where they are beyond levels, and who upgrades is in the new room.
+    return stateKey === undefined || !isBan || creators.includes(stateKey)
+      ? []
+      : [{ type, stateKey, content }];
+  });
   const join = { ...room.creatorProfile, membership: 'join' };
   return [
     { type: 'm.room.create', stateKey: '', content: create },
     { type: 'm.room.member', stateKey: room.creator, content: join },
     ...copied,
+    ...bans,
     { type: 'm.room.power_levels', stateKey: '', content: upgradeLevels(old, room, create) },
   ];
 }

@@ -4,6 +4,7 @@ import { makeSenders } from '../appservices/senders.ts';
 import { createPasswords } from '../accounts/passwords.ts';
 import { deleteAccountDataOnDeactivation } from '../accounts/account-data.ts';
 import type { DeactivationHook } from '../accounts/deactivate.ts';
+import { followUpgrade } from '../accounts/follow-upgrade.ts';
 import { deleteProfileOnDeactivation, findMemberProfile } from '../accounts/profiles.ts';
 import type { Config } from '../config/config.ts';
 import { PresenceBoard } from '../ephemeral/presence.ts';
@@ -24,10 +25,11 @@ import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
+import { findPredecessor } from '../rooms/find-predecessor.ts';
 import { GuestLeaves } from '../rooms/guest-leaves.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
 import { StickyUpkeep } from '../rooms/sticky-upkeep.ts';
-import type { FindMemberProfile } from '../rooms/membership.ts';
+import type { FindMemberProfile, OnJoined } from '../rooms/membership.ts';
 import type { CommittedChange } from '../rooms/room-queue.ts';
 import type { StateKeys } from '../storage/rooms.ts';
 import type { StateTrie } from '../storage/state-trie.ts';
@@ -76,6 +78,7 @@ export interface Services
   readonly trie: StateTrie;
   readonly stateKeys: StateKeys;
   readonly memberProfile: FindMemberProfile;
+  readonly onJoined: OnJoined;
   readonly ignoredUsers: IgnoredUsers;
   readonly typing: Typing;
   readonly presenceBoard: PresenceBoard;
@@ -193,6 +196,10 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     trie,
     stateKeys,
     memberProfile: (userId) => findMemberProfile({ db }, userId),
+    onJoined: async (user, roomId) => {
+      const rooms = await findPredecessor({ db, trie, stateKeys }, roomId);
+      if (rooms !== undefined) await followUpgrade({ db, hub }, user, rooms);
+    },
     ignoredUsers,
     typing,
     presenceBoard,

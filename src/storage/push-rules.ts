@@ -74,8 +74,12 @@ export async function listUserPushRules(
   userNid: number,
   kind: PushRuleKind,
 ): Promise<UserPushRule[]> {
-  const rules = (await listWritten(db, [userNid])).get(userNid) ?? [];
-  return rules.filter((rule) => rule.kind === kind);
+  return (await listAllUserPushRules(db, userNid)).filter((rule) => rule.kind === kind);
+}
+
+/** All rules that a user wrote: those of a kind in their order. */
+export async function listAllUserPushRules(db: Db, userNid: number): Promise<readonly UserPushRule[]> {
+  return (await listWritten(db, [userNid])).get(userNid) ?? [];
 }
 
 /** How many rules a user wrote. */

@@ -16,6 +16,7 @@ import {
   makeSharedRoom,
   makeTwo,
   objectAt,
+  pathOf,
   putState,
   refusalOf,
   say,
@@ -121,6 +122,27 @@ describe('upgrading a room', () => {
       succeed(server, 'GET', `/_matrix/client/v3/directory/list/room/${encodeURIComponent(id)}`);
     assert.deepEqual(await published(roomId), { visibility: 'private' });
     assert.deepEqual(await published(replacement), { visibility: 'public' });
+  });
+
+  it('keeps who is banned out, and nobody else', async () => {
+    const roomId = await makeSharedRoom(server, alice, bob, { room_version: '11' });
+    const [mallory, oscar] = ['@mallory:localhost', '@oscar:elsewhere'];
+    await act(server, alice, roomId, 'ban', { user_id: mallory, reason: 'spam' });
+    await act(server, alice, roomId, 'ban', { user_id: oscar });
+    await act(server, alice, roomId, 'ban', { user_id: bob.userId });
+    await act(server, alice, roomId, 'unban', { user_id: bob.userId });
+    for (const version of ['10', '12']) {
+      const replacement = await upgrade(alice, roomId, version, { additional_creators: [oscar] });
+      const banned = { membership: 'ban', reason: 'spam' };
+      assert.deepEqual(await stateOf(replacement, 'm.room.member', mallory), banned);
+      await assert.rejects(stateOf(replacement, 'm.room.member', bob.userId));
+      assert.equal((await act(server, bob, replacement, 'join')).status, 200);
+      // A creator of version 12 can be banned by nobody.
+      const other = request(server, 'GET', pathOf(replacement, 'state', 'm.room.member', oscar), {
+        token: alice,
+      });
+      assert.equal((await other).status, version === '12' ? 404 : 200);
+    }
   });
 
   it('keeps the children of a space, and join rules that the version knows', async () => {

@@ -3,6 +3,9 @@ import type { UserId } from '../identifiers.ts';
 import { defaultPushRules, MASTER_RULE_ID } from './default-rules.ts';
 import type { PushRule, PushRuleKind, PushRuleset } from './push-rule.ts';
 
+/** How many rules a user may write. */
+export const MOST_USER_RULES = 5_000;
+
 /** A rule that the user wrote; of one kind, the ones that are looked at first come first. */
 export interface UserPushRule extends Omit<PushRule, 'isDefault'> {
   readonly kind: PushRuleKind;
