@@ -6,7 +6,7 @@ import {
   notFound,
   profileTooLarge,
 } from '../matrix/errors.ts';
-import { parseMxcUri, type UserId } from '../matrix/identifiers.ts';
+import type { UserId } from '../matrix/identifiers.ts';
 import { allotPositions, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import { listRoomNidsOf, touchPresence } from '../storage/presence.ts';
 import {
@@ -135,9 +135,6 @@ function checkKey(key: string): void {
 function checkValue(key: string, value: JsonValue): void {
   if (key !== 'avatar_url' && key !== 'displayname' && key !== 'm.tz') return;
   if (typeof value !== 'string') throw badJson(`${key}: expected string`);
-  // Clients write an empty one to have none.
-  if (key === 'avatar_url' && value !== '' && parseMxcUri(value) === undefined)
-    throw invalidParam('avatar_url: not an mxc:// URI');
 }
 
 /** Changes a profile that nobody else changes meanwhile. Presence shows parts of it, so that those are in the stream. */
