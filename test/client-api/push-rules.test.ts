@@ -149,7 +149,6 @@ describe('push rules', () => {
       ['override', 'a/b', {}, 'M_INVALID_PARAM'],
       ['override', 'a\\b', {}, 'M_INVALID_PARAM'],
       ['override', 'a'.repeat(256), {}, 'M_INVALID_PARAM'],
-      ['overrides', 'a', {}, 'M_INVALID_PARAM'],
       ['override', 'a', { actions: 'notify' }, 'M_BAD_JSON'],
       ['override', 'a', { actions: ['shout'] }, 'M_INVALID_PARAM'],
       ['override', 'a', { actions: [{ sound: 'x' }] }, 'M_INVALID_PARAM'],
@@ -167,6 +166,8 @@ describe('push rules', () => {
         `${kind} ${ruleId} ${JSON.stringify(body)}`,
       );
     }
+    assert.deepEqual(refusalOf(await put('overrides', 'a')), [404, 'M_NOT_FOUND']);
+    assert.deepEqual(refusalOf(await get('postcontent', '.new.rule')), [404, 'M_NOT_FOUND']);
     const bare = await request(server, 'PUT', path('override', 'a'), { token: alice, body: {} });
     assert.deepEqual(refusalOf(bare), [400, 'M_MISSING_PARAM']);
     assert.deepEqual(await order('override'), []);
@@ -186,7 +187,7 @@ describe('push rules', () => {
     const enabling = { token: alice, body: { enabled: true } };
     const reply = await request(server, 'PUT', path('room', '!none:test', 'enabled'), enabling);
     assert.deepEqual(refusalOf(reply), [404, 'M_NOT_FOUND']);
-    assert.deepEqual(refusalOf(await get('none')), [400, 'M_INVALID_PARAM']);
+    assert.deepEqual(refusalOf(await get('none')), [404, 'M_NOT_FOUND']);
     const unknown = await request(server, 'GET', clientPath('pushrules', 'device', 'override'), {
       token: alice,
     });

@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../util/json.ts';
-import { badJson, invalidParam, missingParam } from '../errors.ts';
+import { badJson, invalidParam, missingParam, notFound } from '../errors.ts';
 import { hasConditions, parsePushRuleKind, type PushRule, type PushRuleKind } from './push-rule.ts';
 
 const MAX_RULE_ID_BYTES = 255;
@@ -15,10 +15,10 @@ const MOST_CONDITIONS = 100;
 const MOST_ACTIONS = 100;
 const WORDS: ReadonlySet<unknown> = new Set(['notify', 'dont_notify', 'coalesce']);
 
-/** The kind in a path. Throws 400 M_INVALID_PARAM. */
+/** The kind in a path. Throws 404 M_NOT_FOUND: clients ask so whether there are rules of a kind that they know. */
 export function requirePushRuleKind(text: string): PushRuleKind {
   const kind = parsePushRuleKind(text);
-  if (kind === undefined) throw invalidParam(`There are no push rules of the kind ${JSON.stringify(text)}`);
+  if (kind === undefined) throw notFound(`There are no push rules of the kind ${JSON.stringify(text)}`);
   return kind;
 }
 
