@@ -7,11 +7,14 @@ import { parseArgs } from 'node:util';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { findChromium, launchChromium } from './chromium.ts';
-import { cinnyConfig } from './cinny.ts';
+import { cinnyConfig } from './cinny/account.ts';
 import { serveClient } from './client-files.ts';
 import { startMorrow, type LoggedRequest } from './morrow-process.ts';
 import { runSteps, type Outcome } from './steps.ts';
-import { roomStory, type Person, type Scene } from './story.ts';
+import { accountStory, searchStory } from './stories/account.ts';
+import { encryptionStory } from './stories/encryption.ts';
+import { roomStory } from './stories/room.ts';
+import type { Person, Scene } from './stories/scene.ts';
 import { recordTraffic, type Traffic } from './traffic.ts';
 
 const USAGE = `Usage: npm run test:web -- --client DIRECTORY [--out DIRECTORY] [--chromium PROGRAM] [--room-version 11]
@@ -67,19 +70,22 @@ async function testClient(clientDirectory: string, program: string, out: string)
     });
     await using client = await serveClient(clientDirectory, cinnyConfig(server.baseUrl));
     await using browser = await launchChromium(program);
-    const [alice, bob] = [
-      await arrive(browser, server.baseUrl, 'alice'),
-      await arrive(browser, server.baseUrl, 'bob'),
-    ];
-    const people = [alice, bob];
+    const arrive = (username: string): Promise<Guest> => open(browser, server.baseUrl, username);
+    const [alice, bob, phone] = [await arrive('alice'), await arrive('bob'), await arrive('phone')];
+    const people = [alice, bob, phone];
+    const scene = {
+      clientUrl: client.baseUrl,
+      serverName: SERVER_NAME,
+      alice,
+      bob,
+      phone,
+      picture: await paint(),
+    };
     const steps = [
-      ...roomStory({
-        clientUrl: client.baseUrl,
-        serverName: SERVER_NAME,
-        alice,
-        bob,
-        picture: await paint(),
-      }),
+      ...roomStory(scene),
+      ...accountStory(scene),
+      ...encryptionStory(scene),
+      ...searchStory(scene),
       { name: 'The server had an answer to everything', run: () => checkAnswers(server.requests, people) },
     ];
     const outcome = await runSteps(steps, (number, name) => takePictures(people, out, number, name));
@@ -94,7 +100,7 @@ interface Guest extends Person {
   readonly traffic: Traffic;
 }
 
-async function arrive(browser: Browser, homeserverUrl: string, username: string): Promise<Guest> {
+async function open(browser: Browser, homeserverUrl: string, username: string): Promise<Guest> {
   const context = await browser.newContext({ viewport: VIEWPORT, locale: 'en-GB' });
   context.setDefaultTimeout(STEP_PATIENCE_MS);
   const traffic = recordTraffic(context, homeserverUrl);
@@ -128,6 +134,7 @@ async function takePictures(
 ): Promise<void> {
   const title = name.toLowerCase().replaceAll(/[^a-z]+/g, '-');
   for (const { page, username } of people) {
+    if (page.url() === 'about:blank') continue;
     await page.screenshot({ path: join(out, `${String(number).padStart(2, '0')}-${title}-${username}.png`) });
   }
 }

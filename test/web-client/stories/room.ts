@@ -1,39 +1,22 @@
-import type { Page } from 'playwright-core';
+import { register } from '../cinny/account.ts';
 import {
-  acceptInvitation,
-  createPublicRoom,
   edit,
-  header,
-  invite,
   message,
-  openInvitations,
-  reaction,
   react,
-  register,
+  reaction,
   remove,
   say,
+  see,
   seePicture,
   type,
   upload,
-} from './cinny.ts';
-import type { Step } from './steps.ts';
+} from '../cinny/messages.ts';
+import { acceptInvitation, createPublicRoom, header, invite, openInvitations } from '../cinny/rooms.ts';
+import type { Step } from '../steps.ts';
+import type { Scene } from './scene.ts';
 
-/** Someone with a browser of their own. */
-export interface Person {
-  readonly page: Page;
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface Scene {
-  readonly clientUrl: string;
-  readonly serverName: string;
-  readonly alice: Person;
-  readonly bob: Person;
-  readonly picture: { readonly bytes: Buffer; readonly widthPx: number };
-}
-
-const ROOM = { name: 'Lighthouse', alias: 'lighthouse', topic: 'What the sea brings' };
+/** The room of this story, which others go on in. */
+export const ROOM = { name: 'Lighthouse', alias: 'lighthouse', topic: 'What the sea brings' };
 const PICTURE = 'sunset.png';
 
 /** Two people register, meet in a room and talk. */
@@ -74,7 +57,7 @@ export function roomStory({ clientUrl, serverName, alice, bob, picture }: Scene)
       name: 'Bob accepts and sees what was written and drawn before',
       run: async () => {
         await acceptInvitation(bob.page, ROOM.name);
-        await message(bob.page, 'The lamp is lit').waitFor();
+        await see(bob.page, 'The lamp is lit');
         await seePicture(bob.page, PICTURE, picture.widthPx);
       },
     },
@@ -89,7 +72,7 @@ export function roomStory({ clientUrl, serverName, alice, bob, picture }: Scene)
       name: 'Bob answers, and Alice sees it',
       run: async () => {
         await say(bob.page, 'from the harbour');
-        await message(alice.page, 'I see it from the harbour').waitFor();
+        await see(alice.page, 'I see it from the harbour');
       },
     },
     {
@@ -111,9 +94,10 @@ export function roomStory({ clientUrl, serverName, alice, bob, picture }: Scene)
       },
     },
     {
-      name: 'Bob deletes his answer, and Alice sees it no more',
+      name: 'Bob deletes his answer, and Alice sees that he did',
       run: async () => {
         await remove(bob.page, 'I see it from the harbour');
+        await see(alice.page, 'This message has been deleted');
         await message(alice.page, 'I see it from the harbour').waitFor({ state: 'detached' });
       },
     },
@@ -122,7 +106,7 @@ export function roomStory({ clientUrl, serverName, alice, bob, picture }: Scene)
       run: async () => {
         await alice.page.reload();
         await header(alice.page, ROOM.name).waitFor();
-        await message(alice.page, 'The lamp burns bright').waitFor();
+        await see(alice.page, 'The lamp burns bright');
         await reaction(alice.page, 'The lamp burns bright', '👍️').waitFor();
         await seePicture(alice.page, PICTURE, picture.widthPx);
       },
