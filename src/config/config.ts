@@ -41,6 +41,7 @@ export interface Config {
   readonly futures: {
     readonly unsuffixedUnit: 'seconds' | 'milliseconds';
     readonly cancelOnOthersState: boolean;
+    readonly restartGraceMs: number;
   };
   readonly loginTokenLifetimeMs: number;
   /** undefined: no TURN servers. */
@@ -109,6 +110,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     futures: {
       unsuffixedUnit: read(settings.FUTURES_TIMEOUT_UNIT),
       cancelOnOthersState: read(settings.FUTURES_CANCEL_ON_STATE),
+      restartGraceMs: read(settings.FUTURES_RESTART_GRACE),
     },
     loginTokenLifetimeMs: read(clientSettings.LOGIN_TOKEN_LIFETIME),
     turn:

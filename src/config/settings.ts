@@ -276,6 +276,16 @@ export const FUTURES_CANCEL_ON_STATE: Setting<boolean> = {
   fallbackText: 'off',
 };
 
+export const FUTURES_RESTART_GRACE: Setting<number> = {
+  key: 'futures_restart_grace_ms',
+  about:
+    'How long overdue futures that were refreshed before wait for a refresh after a start, in milliseconds; 0: not at all',
+  expects: 'a whole number of milliseconds',
+  parse: wholeNumberFrom(0),
+  fallback: 0,
+  fallbackText: '0',
+};
+
 /** All of them, in the order in which they are printed. */
 export const SETTINGS: readonly Setting<unknown>[] = [
   SERVER_NAME,
@@ -306,5 +316,6 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   PUBLIC_BASE_URL,
   FUTURES_TIMEOUT_UNIT,
   FUTURES_CANCEL_ON_STATE,
+  FUTURES_RESTART_GRACE,
   ...CLIENT_SETTINGS,
 ];

@@ -1,6 +1,11 @@
 import type { Bus } from '../storage/bus.ts';
 import type { Db } from '../storage/database.ts';
-import { findSoonestDeadline, listDueFutures, type StoredFuture } from '../storage/futures.ts';
+import {
+  findSoonestDeadline,
+  listDueFutures,
+  type RestartGrace,
+  type StoredFuture,
+} from '../storage/futures.ts';
 import type { Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { fireInOrder, type FireDeps } from './fire.ts';
@@ -17,6 +22,11 @@ export interface SchedulerDeps extends FireDeps {
   readonly db: Db;
   readonly bus: Bus;
   readonly log: Log;
+  /**
+   * After a downtime, refreshed futures are overdue though their clients are alive: so long, and their own timeout at
+   * most, they wait for one more refresh. 0 sends them at once.
+   */
+  readonly restartGraceMs: number;
 }
 
 /** However quiet it is, the database is asked this often: what a wake-up that was lost would have said. */
@@ -40,7 +50,8 @@ const SWEEP_EVERY_MS = 3_600_000;
  *
  * Any number of processes may do this at once: the commit of the event is what decides who was first. Deadlines are
  * times of the wall clock: a clock that is set forward makes them due, one that is set back makes them later, and
- * nothing is sent twice.
+ * nothing is sent twice. A grace after the start is a matter of the process alone: where another one was there all the
+ * time, that sends what is due.
  */
 export class FutureScheduler implements AsyncDisposable {
   readonly #deps: SchedulerDeps;
@@ -55,6 +66,7 @@ export class FutureScheduler implements AsyncDisposable {
   #passAgain = false;
   #failures = 0;
   #sweepAtMs = 0;
+  #startedMs: number | undefined;
   #isStopped = false;
 
   constructor(deps: SchedulerDeps) {
@@ -64,8 +76,12 @@ export class FutureScheduler implements AsyncDisposable {
     });
   }
 
-  /** Sends what is overdue, in order of deadlines, and from then on what becomes due. Does not wait for that. */
+  /**
+   * Sends what is overdue, in order of deadlines, but for what has a grace, and from then on what becomes due. Does not
+   * wait for that.
+   */
   start(): void {
+    this.#startedMs = this.#deps.clock.nowMs();
     this.#wake();
   }
 
@@ -129,7 +145,8 @@ export class FutureScheduler implements AsyncDisposable {
     let nowMs = clock.nowMs();
     while (!this.#isStopped) {
       nowMs = clock.nowMs();
-      const due = await listDueFutures(db, nowMs, MOST_DUE_AT_ONCE, this.#roomsToLeaveAlone());
+      const except = this.#roomsToLeaveAlone();
+      const due = await listDueFutures(db, nowMs, MOST_DUE_AT_ONCE, except, this.#graceAt(nowMs));
       for (const [roomNid, futures] of byRoom(due)) {
         if (this.#busyRooms.size >= MOST_ROOMS_AT_ONCE) await Promise.race(this.#busyRooms.values());
         this.#busyRooms.set(roomNid, this.#fireRoom(roomNid, futures));
@@ -170,9 +187,17 @@ export class FutureScheduler implements AsyncDisposable {
     return [...this.#busyRooms.keys(), ...resting];
   }
 
+  /** undefined once it is over for all. */
+  #graceAt(nowMs: number): RestartGrace | undefined {
+    const { restartGraceMs: mostMs } = this.#deps;
+    const startedTs = this.#startedMs;
+    return startedTs === undefined || nowMs >= startedTs + mostMs ? undefined : { startedTs, mostMs };
+  }
+
   async #nextMs(): Promise<number> {
     const nowMs = this.#deps.clock.nowMs();
-    const soonest = await findSoonestDeadline(this.#deps.db, this.#roomsToLeaveAlone());
+    const except = this.#roomsToLeaveAlone();
+    const soonest = await findSoonestDeadline(this.#deps.db, except, this.#graceAt(nowMs));
     const rested = [...this.#resting.values()].map((rest) => rest.untilMs);
     return Math.min(nowMs + POLL_MS, soonest ?? Infinity, ...rested);
   }

@@ -151,6 +151,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     random,
     identity,
     pipeline,
+    restartGraceMs: config.futures.restartGraceMs,
     firingLimiter: createFiringLimiter({
       enabled: config.rateLimits,
       clock,

@@ -192,29 +192,66 @@ export async function findFutureByPublicId(db: Db, publicId: string): Promise<St
   return (await listWhere(db, sql`f.public_id = ${publicId}`))[0];
 }
 
-/** Pending futures of rooms other than `exceptRooms` whose deadline is at or before `nowMs`: at most `limit`, soonest first. */
+/**
+ * What a process leaves alone for a while after its start: refreshed futures that were overdue at `startedTs` have
+ * until one timeout later, at most `mostMs`, to be refreshed again.
+ */
+export interface RestartGrace {
+  readonly startedTs: number;
+  readonly mostMs: number;
+}
+
+function isSpared({ startedTs }: RestartGrace): RawBuilder<unknown> {
+  return sql`(f.refreshed and f.deadline_ts <= ${startedTs})`;
+}
+
+function sparedUntil({ startedTs, mostMs }: RestartGrace): RawBuilder<number> {
+  return sql<number>`(${startedTs} + least(f.timeout_ms, ${mostMs}))`;
+}
+
+/**
+ * Pending futures of rooms other than `exceptRooms` whose deadline is at or before `nowMs`, and their grace over: at
+ * most `limit`, soonest first.
+ */
 export function listDueFutures(
   db: Db,
   nowMs: number,
   limit: number,
   exceptRooms: readonly number[],
+  grace?: RestartGrace,
 ): Promise<StoredFuture[]> {
+  const isRipe =
+    grace === undefined ? sql`true` : sql`(not ${isSpared(grace)} or ${sparedUntil(grace)} <= ${nowMs})`;
   return listWhere(
     db,
     sql`f.status = 'pending' and f.deadline_ts <= ${nowMs} and f.room_nid <> all(${exceptRooms}::bigint[])
+      and ${isRipe}
       order by f.deadline_ts, f.future_nid limit ${limit}`,
   );
 }
 
-/** The soonest deadline of all pending futures of rooms other than `exceptRooms`, in milliseconds since the epoch. */
+/**
+ * The soonest deadline of all pending futures of rooms other than `exceptRooms`, in milliseconds since the epoch; of
+ * those that have a grace, its end.
+ */
 export async function findSoonestDeadline(
   db: Db,
   exceptRooms: readonly number[],
+  grace?: RestartGrace,
 ): Promise<number | undefined> {
+  const isWanted = sql`f.status = 'pending' and f.room_nid <> all(${exceptRooms}::bigint[])`;
   const { rows } = await sql<{ deadline_ts: number }>`
-    select deadline_ts from futures where status = 'pending' and room_nid <> all(${exceptRooms}::bigint[])
-    order by deadline_ts limit 1`.execute(db);
-  return rows[0]?.deadline_ts;
+    select f.deadline_ts from futures f
+    where ${isWanted} and ${grace === undefined ? sql`true` : sql`not ${isSpared(grace)}`}
+    order by f.deadline_ts limit 1`.execute(db);
+  const soonest = rows[0]?.deadline_ts;
+  if (grace === undefined) return soonest;
+  const spared = await sql<{ until: number | null }>`
+    select min(${sparedUntil(grace)}) as until from futures f where ${isWanted} and ${isSpared(grace)}`.execute(
+    db,
+  );
+  const until = spared.rows[0]?.until ?? undefined;
+  return soonest === undefined || until === undefined ? (soonest ?? until) : Math.min(soonest, until);
 }
 
 /** Which futures of a user to list, by deadline and then in the order of their making. */

@@ -107,7 +107,9 @@ describe('a request to make a future', () => {
   });
 
   it('counts a plain timeout in milliseconds where the operator wants that', async () => {
-    const config = { futures: { unsuffixedUnit: 'milliseconds', cancelOnOthersState: false } } as const;
+    const config = {
+      futures: { unsuffixedUnit: 'milliseconds', cancelOnOthersState: false, restartGraceMs: 0 },
+    } as const;
     await using other = await startFutureServer({ config });
     const user = await other.user('alice');
     const answer = await other.made(user, await other.room(user), { timeout: 250, send_on_timeout: LATE });

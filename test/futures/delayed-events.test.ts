@@ -437,7 +437,9 @@ describe('delayed events', () => {
 
   it('are not cancelled by state of others, unless the operator wants that (31)', async () => {
     for (const isWanted of [false, true]) {
-      const config = { futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: isWanted } } as const;
+      const config = {
+        futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: isWanted, restartGraceMs: 0 },
+      } as const;
       await using other = await startFutureServer({ config });
       const owner = await other.user('alice');
       const member = await other.user('bob');

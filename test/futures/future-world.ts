@@ -66,7 +66,7 @@ export class FutureWorld implements AsyncDisposable {
     const config = {
       maxDelayMs: 366 * 24 * 3_600_000,
       maxDelayedEvents: 100,
-      futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: false },
+      futures: { unsuffixedUnit: 'seconds', cancelOnOthersState: false, restartGraceMs: 0 },
       ...options.config,
     } as const;
     this.scheduler = new FutureScheduler({
@@ -77,6 +77,7 @@ export class FutureWorld implements AsyncDisposable {
       random,
       identity,
       pipeline,
+      restartGraceMs: config.futures.restartGraceMs,
       firingLimiter: createFiringLimiter({
         enabled: options.rateLimits ?? false,
         clock,
