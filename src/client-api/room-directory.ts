@@ -9,9 +9,11 @@ import {
 } from '../directory/published-rooms.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import type { Config } from '../config/config.ts';
-import { notFound } from '../matrix/errors.ts';
+import { invalidParam, notFound } from '../matrix/errors.ts';
 import type { ServerName } from '../matrix/identifiers.ts';
+import { parseInstanceId } from '../matrix/third-party-instance.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
+import type { WhichDirectory } from '../storage/room-descriptions.ts';
 import type { Clock } from '../util/clock.ts';
 import type { JsonObject } from '../util/json.ts';
 import { limitField, oldPath } from './room-fields.ts';
@@ -77,6 +79,7 @@ const getPublicRooms = endpoint({
   }),
   handle: (deps: RoomDirectoryDeps, { query }) =>
     answer(deps, query.server, {
+      directory: 'own',
       searchTerm: undefined,
       roomTypes: undefined,
       since: query.since,
@@ -91,6 +94,8 @@ const queryBody = z.object({
     .transform((limit) => Math.max(1, Math.min(limit, MOST_ROOMS)))
     .default(ROOMS_BY_DEFAULT),
   since: tokenField.nullish(),
+  include_all_networks: z.boolean().default(false),
+  third_party_instance_id: z.string().nullish(),
   filter: z
     .object({
       generic_search_term: z.string().nullish(),
@@ -98,6 +103,17 @@ const queryBody = z.object({
     })
     .nullish(),
 });
+
+/** One network, or all, beats this server's own. Throws 400 M_INVALID_PARAM. */
+function whichDirectory(body: z.infer<typeof queryBody>): WhichDirectory {
+  const { third_party_instance_id: id } = body;
+  if (id === undefined || id === null) return body.include_all_networks ? 'all' : 'own';
+  if (body.include_all_networks)
+    throw invalidParam('third_party_instance_id and include_all_networks contradict each other');
+  const instance = parseInstanceId(id);
+  if (instance === undefined) throw invalidParam('third_party_instance_id is not one of this server');
+  return instance;
+}
 
 const queryPublicRooms = endpoint({
   name: 'queryPublicRooms',
@@ -112,6 +128,7 @@ const queryPublicRooms = endpoint({
   handle: (deps: RoomDirectoryDeps, { query, body }) => {
     const term = body.filter?.generic_search_term ?? '';
     return answer(deps, query.server, {
+      directory: whichDirectory(body),
       searchTerm: term === '' ? undefined : term,
       roomTypes: body.filter?.room_types ?? undefined,
       since: body.since ?? undefined,

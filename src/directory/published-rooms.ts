@@ -1,17 +1,25 @@
 import type { Config } from '../config/config.ts';
 import { forbidden, notFound } from '../matrix/errors.ts';
 import type { RoomId, UserId } from '../matrix/identifiers.ts';
+import type { ThirdPartyInstance } from '../matrix/third-party-instance.ts';
 import { describeRooms, toDirectoryEntry, type DescribedRoom } from '../rooms/describe-rooms.ts';
 import { mayChangeState } from '../rooms/may-change-state.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
+import { setNetworkPublished } from '../storage/network-rooms.ts';
 import { isPublished, setPublished } from '../storage/directory.ts';
-import { countPublished, listPublished, type DirectoryPlace } from '../storage/room-descriptions.ts';
+import {
+  countPublished,
+  listPublished,
+  type DirectoryPlace,
+  type WhichDirectory,
+} from '../storage/room-descriptions.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import type { Clock } from '../util/clock.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** Which rooms of the directory a client asks for. */
 export interface DirectoryRequest {
+  readonly directory: WhichDirectory;
   /** Has to be in the name, the topic or the alias. */
   readonly searchTerm: string | undefined;
   /** null stands for rooms without a type; undefined for all rooms. */
@@ -49,7 +57,8 @@ export async function readDirectory(deps: RoomReadDeps, request: DirectoryReques
   const [first, last] = [rooms.at(0), rooms.at(-1)];
   const mayGoOn = backwards ? rooms.length > 0 : hasMore;
   const mayGoBack = backwards ? hasMore : request.since !== undefined && rooms.length > 0;
-  const isFiltered = request.searchTerm !== undefined || request.roomTypes !== undefined;
+  const isFiltered =
+    request.directory !== 'own' || request.searchTerm !== undefined || request.roomTypes !== undefined;
   return {
     chunk: rooms.map(({ room }) => toDirectoryEntry(room)),
     next: mayGoOn && last !== undefined ? { place: last.place, backwards: false } : undefined,
@@ -71,7 +80,12 @@ async function collectRooms(
   const found: FoundRoom[] = [];
   let from = request.since?.place;
   for (let lookedAt = 0; lookedAt < MOST_LOOKED_AT; lookedAt += ROOMS_AT_ONCE) {
-    const places = await listPublished(deps.db, { from, backwards, limit: ROOMS_AT_ONCE });
+    const places = await listPublished(deps.db, {
+      directory: request.directory,
+      from,
+      backwards,
+      limit: ROOMS_AT_ONCE,
+    });
     const described = await describeRooms(
       deps,
       places.map((place) => place.roomNid),
@@ -127,6 +141,20 @@ export async function publishRoom(
       throw forbidden('Publishing a room takes the power to set its canonical alias.');
   }
   await setPublished(deps.db, roomNid, published, deps.clock.nowMs());
+}
+
+/**
+ * Puts a room into the directory of a network that an application service leads to, or takes it out. Throws 404
+ * M_NOT_FOUND. https://spec.matrix.org/v1.19/application-service-api/#application-service-room-directories
+ */
+export async function publishRoomOnNetwork(
+  deps: Pick<RoomReadDeps, 'db'> & { readonly clock: Clock },
+  instance: ThirdPartyInstance,
+  roomId: RoomId,
+  published: boolean,
+): Promise<void> {
+  const roomNid = await getRoomNid(deps, roomId);
+  await setNetworkPublished(deps.db, instance, roomNid, published, deps.clock.nowMs());
 }
 
 async function getRoomNid(deps: Pick<RoomReadDeps, 'db'>, roomId: RoomId): Promise<number> {

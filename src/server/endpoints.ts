@@ -2,6 +2,7 @@ import { accountDataEndpoints } from '../client-api/account-data.ts';
 import { accountEndpoints } from '../client-api/account.ts';
 import { adminRegistrationEndpoints } from '../client-api/admin-registration.ts';
 import { adminUsersEndpoints } from '../client-api/admin-users.ts';
+import { appserviceEndpoints } from '../client-api/appservices.ts';
 import { capabilitiesEndpoints } from '../client-api/capabilities.ts';
 import { roomsEndpoints } from '../client-api/create-room.ts';
 import { delayedEventsEndpoints } from '../client-api/delayed-events.ts';
@@ -45,6 +46,7 @@ import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { typingEndpoints } from '../client-api/typing.ts';
+import { userDirectoryEndpoints } from '../client-api/user-directory.ts';
 import { versionsEndpoints } from '../client-api/versions.ts';
 import { voipEndpoints } from '../client-api/voip.ts';
 import { wellKnownEndpoints } from '../client-api/well-known.ts';
@@ -57,6 +59,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...accountEndpoints,
   ...adminRegistrationEndpoints,
   ...adminUsersEndpoints,
+  ...appserviceEndpoints,
   ...capabilitiesEndpoints,
   ...delayedEventsEndpoints,
   ...crossSigningEndpoints,
@@ -100,6 +103,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...tagsEndpoints,
   ...toDeviceEndpoints,
   ...typingEndpoints,
+  ...userDirectoryEndpoints,
   ...versionsEndpoints,
   ...voipEndpoints,
   ...wellKnownEndpoints,

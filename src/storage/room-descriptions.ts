@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { RoomId } from '../matrix/identifiers.ts';
+import type { ThirdPartyInstance } from '../matrix/third-party-instance.ts';
 import type { Db } from './database.ts';
 import { listEventsWhere, type StoredEvent } from './events.ts';
 
@@ -42,16 +43,20 @@ export interface DirectoryPlace {
   readonly roomNid: number;
 }
 
+/** Which directory: this server's own, that of a network, or all of them together. */
+export type WhichDirectory = 'own' | 'all' | ThirdPartyInstance;
+
 /** Published rooms with somebody in them after a place of the directory, or before it, nearest first. */
 export async function listPublished(
   db: Db,
   range: {
+    readonly directory: WhichDirectory;
     readonly from: DirectoryPlace | undefined;
     readonly backwards: boolean;
     readonly limit: number;
   },
 ): Promise<DirectoryPlace[]> {
-  const { from, backwards, limit } = range;
+  const { directory, from, backwards, limit } = range;
   const beyond =
     from === undefined
       ? sql`true`
@@ -62,11 +67,20 @@ export async function listPublished(
   const { rows } = await sql<{ joined: number; room_nid: number }>`
     select joined, room_nid from (
       select p.room_nid, count(*) as joined
-      from published_rooms p join memberships m on m.room_nid = p.room_nid and m.membership = 'join'
+      from (${roomsIn(directory)}) p join memberships m on m.room_nid = p.room_nid and m.membership = 'join'
       group by p.room_nid
     ) as published
     where ${beyond} order by ${order} limit ${limit}`.execute(db);
   return rows.map((row) => ({ joined: row.joined, roomNid: row.room_nid }));
+}
+
+function roomsIn(directory: WhichDirectory): RawBuilder<unknown> {
+  if (directory === 'own') return sql`select room_nid from published_rooms`;
+  if (directory === 'all')
+    return sql`select room_nid from published_rooms union select room_nid from network_rooms`;
+  const { appserviceId, networkId } = directory;
+  return sql`
+    select room_nid from network_rooms where appservice_id = ${appserviceId} and network_id = ${networkId}`;
 }
 
 /** How many rooms are published, those included that nobody is in any more. */

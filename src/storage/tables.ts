@@ -1,5 +1,6 @@
 import type { AccountDataTables } from './account-data.ts';
 import type { AccountTables } from './accounts.ts';
+import type { AppserviceStreamTables } from './appservice-streams.ts';
 import type { ClientTransactionTables } from './client-transactions.ts';
 import type { CrossSigningTables } from './cross-signing.ts';
 import type { DehydratedDeviceTables } from './dehydrated-devices.ts';
@@ -14,6 +15,7 @@ import type { KeyBackupTables } from './key-backups.ts';
 import type { LoginTokenTables } from './login-tokens.ts';
 import type { MediaTables } from './media.ts';
 import type { MembershipTables } from './memberships.ts';
+import type { NetworkRoomTables } from './network-rooms.ts';
 import type { NotificationTables } from './notifications.ts';
 import type { OneTimeKeyTables } from './one-time-keys.ts';
 import type { OpenIdTokenTables } from './openid-tokens.ts';
@@ -35,6 +37,7 @@ import type { StickyEventTables } from './sticky-events.ts';
 import type { ToDeviceTables } from './to-device.ts';
 import type { TypingTables } from './typing.ts';
 import type { UiaSessionTables } from './uia-sessions.ts';
+import type { UserNameTables } from './user-names.ts';
 import type { UserTables } from './users.ts';
 
 export interface StreamTable {
@@ -47,6 +50,7 @@ export interface Tables
   extends
     AccountDataTables,
     AccountTables,
+    AppserviceStreamTables,
     ClientTransactionTables,
     CrossSigningTables,
     DehydratedDeviceTables,
@@ -61,6 +65,7 @@ export interface Tables
     LoginTokenTables,
     MediaTables,
     MembershipTables,
+    NetworkRoomTables,
     NotificationTables,
     OneTimeKeyTables,
     OpenIdTokenTables,
@@ -82,6 +87,7 @@ export interface Tables
     ToDeviceTables,
     TypingTables,
     UiaSessionTables,
+    UserNameTables,
     UserTables {
   stream: StreamTable;
 }
