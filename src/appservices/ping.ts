@@ -23,18 +23,13 @@ export async function pingAppservice(
     path: '/_matrix/app/v1/ping',
     body: transactionId === undefined ? {} : { transaction_id: transactionId },
   });
-  switch (outcome.kind) {
-    case 'no-url':
-      throw appserviceUrlNotSet('The application service has no URL');
-    case 'timed-out':
-      throw appserviceConnectionTimeout('The application service did not answer in time');
-    case 'unreachable':
-      throw appserviceConnectionFailed(`The application service cannot be reached: ${outcome.reason}`);
-    case 'answered': {
-      const { status, text } = outcome;
-      if (status < 200 || status > 299)
-        throw appserviceBadStatus(`The application service answered ${status}`, { status, body: text });
-      return deps.clock.nowMs() - startedMs;
-    }
-  }
+  if (outcome.kind === 'no-url') throw appserviceUrlNotSet('The application service has no URL');
+  if (outcome.kind === 'timed-out')
+    throw appserviceConnectionTimeout('The application service did not answer in time');
+  if (outcome.kind === 'unreachable')
+    throw appserviceConnectionFailed(`The application service cannot be reached: ${outcome.reason}`);
+  const { status, text } = outcome;
+  if (status < 200 || status > 299)
+    throw appserviceBadStatus(`The application service answered ${status}`, { status, body: text });
+  return deps.clock.nowMs() - startedMs;
 }
