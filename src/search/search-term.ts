@@ -1,3 +1,4 @@
+import { quoteLexeme } from '../storage/text-search.ts';
 import { splitWords, type Word } from '../util/words.ts';
 
 /** Words that must follow each other. */
@@ -65,10 +66,6 @@ export function tsVectorOf(text: string, roomNid: number): string {
     ([word, at]) => quoteLexeme(word) + (at.length === 0 ? '' : `:${at.join(',')}`),
   );
   return [quoteLexeme(roomLexeme(roomNid)), ...lexemes].join(' ');
-}
-
-function quoteLexeme(lexeme: string): string {
-  return `'${lexeme.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
 /** Whatever in a text fits one of the phrases, as it is written there but in lower case. */
