@@ -2,9 +2,16 @@ import { internalError, MatrixError } from '../matrix/errors.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import type { Db } from '../storage/database.ts';
 import { finaliseFuture, finaliseIfMoot } from '../storage/future-updates.ts';
-import { findSoonestDeadline, type StoredFuture } from '../storage/futures.ts';
+import { findSoonestDeadline, type FutureAlternative, type StoredFuture } from '../storage/futures.ts';
 import type { Log } from '../util/log.ts';
-import { findWatched, submitResolution, type Resolution, type ResolveDeps } from './resolve.ts';
+import {
+  isAnnotation,
+  readOutlook,
+  submitResolution,
+  type Outlook,
+  type Resolution,
+  type ResolveDeps,
+} from './resolve.ts';
 
 export interface FireDeps extends ResolveDeps {
   readonly db: Db;
@@ -34,10 +41,11 @@ export async function fireInOrder(
   faults: number,
 ): Promise<FiringResult> {
   const step = faults === 0 ? MOST_IN_FLIGHT : 1;
-  for (let start = 0; start < futures.length; start += step) {
+  for (let start = 0, end = 0; start < futures.length; start = end) {
     const run = { isStopped: false };
     try {
-      await fireTogether(deps, futures.slice(start, start + step), run);
+      end = endOfStep(futures, start, step);
+      await fireTogether(deps, futures.slice(start, end), run);
     } catch (error) {
       return { kind: 'interrupted', isFault: await noteFault(deps, futures[start], error, faults) };
     }
@@ -46,16 +54,32 @@ export async function fireInOrder(
   return { kind: 'handled' };
 }
 
+/** An annotation waits for those before it: one of them may be the same. */
+function endOfStep(futures: readonly StoredFuture[], start: number, step: number): number {
+  const end = Math.min(start + step, futures.length);
+  const next = futures.slice(start + 1, end).findIndex((future) => isAnnotation(timeoutOf(future)));
+  return next === -1 ? end : start + 1 + next;
+}
+
+function timeoutOf(future: StoredFuture): FutureAlternative {
+  const timeout = future.alternatives.find((alternative) => alternative.trigger === 'timeout');
+  if (timeout === undefined) throw new Error(`future ${future.futureNid} has no timeout`);
+  return timeout;
+}
+
 interface Run {
   /** The order is at risk: those that are not decided yet must not be. */
   isStopped: boolean;
 }
 
 async function fireTogether(deps: FireDeps, futures: readonly StoredFuture[], run: Run): Promise<void> {
-  const watched = await Promise.all(futures.map((future) => findWatched(deps, future)));
-  const fired = futures.map(async (future, index) => {
+  const ahead = futures.map(async (future) => ({
+    future,
+    outlook: await readOutlook(deps, future, timeoutOf(future)),
+  }));
+  const fired = (await Promise.all(ahead)).map(async ({ future, outlook }) => {
     try {
-      await fire(deps, future, watched[index], run);
+      await fire(deps, future, outlook, run);
     } catch (error) {
       run.isStopped = true;
       throw error;
@@ -66,13 +90,8 @@ async function fireTogether(deps: FireDeps, futures: readonly StoredFuture[], ru
   if (failed !== undefined) throw failed.reason;
 }
 
-async function fire(
-  deps: FireDeps,
-  future: StoredFuture,
-  watched: Awaited<ReturnType<typeof findWatched>>,
-  run: Run,
-): Promise<void> {
-  const resolution = await attempt(deps, future, watched, run);
+async function fire(deps: FireDeps, future: StoredFuture, outlook: Outlook, run: Run): Promise<void> {
+  const resolution = await attempt(deps, future, outlook, run);
   switch (resolution.kind) {
     case 'sent':
       deps.log.debug({ lateMs: deps.clock.nowMs() - future.deadlineTs }, 'a future was sent');
@@ -93,19 +112,16 @@ async function fire(
 async function attempt(
   deps: FireDeps,
   future: StoredFuture,
-  watched: Awaited<ReturnType<typeof findWatched>>,
+  outlook: Outlook,
   run: Run,
 ): Promise<Resolution> {
-  const timeout = future.alternatives.find((alternative) => alternative.trigger === 'timeout');
-  if (timeout === undefined) throw new Error(`future ${future.futureNid} has no timeout`);
   try {
     deps.firingLimiter.consume('write', future.userId);
   } catch (error) {
     if (error instanceof MatrixError) return { kind: 'refused', error };
     throw error;
   }
-  return submitResolution(deps, future, timeout, {
-    watched,
+  return submitResolution(deps, future, timeoutOf(future), outlook, {
     expectedDeadlineTs: future.deadlineTs,
     isWithdrawn: () => run.isStopped,
   });

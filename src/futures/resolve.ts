@@ -1,8 +1,10 @@
 import { userDeactivated, type MatrixError } from '../matrix/errors.ts';
 import { stateSlot } from '../matrix/event.ts';
 import type { EventId } from '../matrix/identifiers.ts';
+import { relationIn } from '../matrix/relations.ts';
 import { clientIntent } from '../rooms/client-intent.ts';
 import type { ResolvedFuture } from '../rooms/intent.ts';
+import { findRelationFault } from '../rooms/relation-rules.ts';
 import type { FutureAlternative, StoredFuture } from '../storage/futures.ts';
 import { readContent } from './describe-seed.ts';
 import type { FutureDeps } from './future-deps.ts';
@@ -13,7 +15,14 @@ export type Resolution =
   | { readonly kind: 'refused'; readonly error: MatrixError }
   | { readonly kind: 'gone' };
 
-export type ResolveDeps = Pick<FutureDeps, 'clock' | 'random' | 'identity' | 'pipeline'>;
+export type ResolveDeps = Pick<FutureDeps, 'db' | 'clock' | 'random' | 'identity' | 'pipeline'>;
+
+/** What is read before an alternative is sent. */
+export interface Outlook {
+  readonly watched: ResolvedFuture['watched'];
+  /** What the rules of relations have against it. */
+  readonly fault: MatrixError | undefined;
+}
 
 /**
  * Sends one alternative of a pending future, as the room is now and with the time of now. The future ends in the very
@@ -24,8 +33,8 @@ export async function resolveFuture(
   future: StoredFuture,
   alternative: FutureAlternative,
 ): Promise<Resolution> {
-  const watched = await findWatched(deps, future);
-  return submitResolution(deps, future, alternative, { watched, expectedDeadlineTs: undefined });
+  const outlook = await readOutlook(deps, future, alternative);
+  return submitResolution(deps, future, alternative, outlook, { expectedDeadlineTs: undefined });
 }
 
 /**
@@ -36,10 +45,12 @@ export async function submitResolution(
   deps: ResolveDeps,
   future: StoredFuture,
   alternative: FutureAlternative,
-  how: Pick<ResolvedFuture, 'watched' | 'expectedDeadlineTs' | 'isWithdrawn'>,
+  { watched, fault }: Outlook,
+  how: Pick<ResolvedFuture, 'expectedDeadlineTs' | 'isWithdrawn'>,
 ): Promise<Resolution> {
   if (future.isOwnerGone)
     return { kind: 'refused', error: userDeactivated('The account that it belongs to has ended') };
+  if (fault !== undefined) return { kind: 'refused', error: fault };
   const { delayId, reservedEventId } = alternative;
   const event = { ...alternative, content: readContent(alternative.content) };
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
@@ -50,7 +61,13 @@ export async function submitResolution(
   const outcome = await deps.pipeline.submit({
     roomId: future.roomId,
     intents: [reservedEventId === undefined ? intent : { ...intent, chosenEventId: reservedEventId }],
-    resolves: { futureNid: future.futureNid, delayId, contested: contestedBy(future, alternative), ...how },
+    resolves: {
+      futureNid: future.futureNid,
+      delayId,
+      contested: contestedBy(future, alternative),
+      watched,
+      ...how,
+    },
   });
   if (outcome.kind === 'future-gone') return { kind: 'gone' };
   if (outcome.kind === 'refused') return outcome;
@@ -67,8 +84,26 @@ function contestedBy(
   return { slot: stateSlot(type, stateKey), ownerId: future.userId };
 }
 
+/** Reads what the sending of an alternative depends on: the same rules as for an event that is sent at once. */
+export async function readOutlook(
+  deps: Pick<FutureDeps, 'db' | 'pipeline'>,
+  future: StoredFuture,
+  alternative: FutureAlternative,
+): Promise<Outlook> {
+  const watched = await findWatched(deps, future);
+  if (alternative.stateKey !== undefined) return { watched, fault: undefined };
+  const event = { ...alternative, content: readContent(alternative.content) };
+  const sending = { roomId: future.roomId, senderNid: future.userNid };
+  return { watched, fault: await findRelationFault(deps, sending, event) };
+}
+
+/** Whether an event of the same kind before it can forbid an alternative. */
+export function isAnnotation(alternative: FutureAlternative): boolean {
+  return relationIn(readContent(alternative.content))?.relType === 'm.annotation';
+}
+
 /** The slot and the event that a future lives with, if it does. */
-export async function findWatched(
+async function findWatched(
   deps: Pick<FutureDeps, 'pipeline'>,
   { watched }: StoredFuture,
 ): Promise<ResolvedFuture['watched']> {
