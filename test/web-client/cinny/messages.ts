@@ -5,9 +5,13 @@ export function message(page: Page, text: string): Locator {
   return page.locator('[data-message-id]').filter({ hasText: text }).last();
 }
 
-/** Resolves when a message shows `text` and is in sight. */
+/** Resolves when a message shows `text` and is in sight. Cinny draws only what is near the place that it is scrolled to. */
 export async function see(page: Page, text: string): Promise<void> {
-  await message(page, text).scrollIntoViewIfNeeded();
+  const wanted = message(page, text);
+  const jump = page.getByRole('button', { name: 'Jump to Latest' });
+  await wanted.or(jump).first().waitFor();
+  if (!(await wanted.isVisible())) await jump.click();
+  await wanted.scrollIntoViewIfNeeded();
 }
 
 function composer(page: Page): Locator {
@@ -40,7 +44,7 @@ export async function upload(
 
 /** Resolves when a picture of that name is drawn in its own width in pixels. */
 export async function seePicture(page: Page, name: string, widthPx: number): Promise<void> {
-  await page.locator(`[data-message-id] img[alt="${name}"]`).waitFor();
+  await page.locator(`[data-message-id] img[alt="${name}"]`).scrollIntoViewIfNeeded();
   await page.waitForFunction(
     `[...document.images].some((i) => i.alt === ${JSON.stringify(name)} && i.complete && i.naturalWidth === ${widthPx})`,
   );

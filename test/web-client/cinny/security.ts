@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { openSettings } from './account.ts';
+import { closeSettings, openSettings } from './account.ts';
 
 async function openSecurity(page: Page): Promise<Locator> {
   const settings = await openSettings(page);
@@ -17,7 +17,8 @@ export async function setUpCrossSigning(page: Page): Promise<string> {
   await settings.getByRole('button', { name: 'Setup' }).click();
   await page.getByRole('button', { name: 'Generate Key', exact: true }).click();
   const key = await page.locator('.cross-signing__key-text').textContent();
-  await page.keyboard.press('Escape');
+  await page.locator('.dialog-modal .ic-btn').first().click();
+  await closeSettings(page);
   return key ?? '';
 }
 
@@ -28,7 +29,7 @@ export async function verifyByEmoji(trusted: Page, fresh: Page): Promise<readonl
   await fresh.getByRole('button', { name: 'Accept', exact: true }).click();
   const words = [await readEmoji(trusted), await readEmoji(fresh)] as const;
   for (const page of [trusted, fresh]) await page.getByRole('button', { name: 'They match' }).click();
-  await settings.getByText('No unverified sessions').waitFor();
+  await settings.getByText('No unverified sessions').scrollIntoViewIfNeeded();
   return words;
 }
 
