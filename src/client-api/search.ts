@@ -60,7 +60,7 @@ const search = endpoint({
   path: SEARCH,
   alsoAt: [oldPath(SEARCH)],
   auth: 'user',
-  rateLimit: 'read',
+  rateLimit: 'search',
   // Clients send an empty token for the first page.
   query: z.object({ next_batch: z.string().optional() }),
   body: z.object({ search_categories: z.object({ room_events: roomEventsBody.nullish() }) }),

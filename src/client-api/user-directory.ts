@@ -13,7 +13,7 @@ const searchUserDirectory = endpoint({
   path: SEARCH,
   alsoAt: [oldPath(SEARCH)],
   auth: 'user',
-  rateLimit: 'read',
+  rateLimit: 'search',
   body: z.object({
     search_term: z.string(),
     limit: z

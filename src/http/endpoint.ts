@@ -30,6 +30,7 @@ export type RateLimitClass =
   | 'registration'
   | 'join'
   | 'invite'
+  | 'search'
   | 'delayed-event-management'
   | 'future-token';
 

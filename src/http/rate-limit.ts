@@ -23,6 +23,7 @@ export const defaultRateBudgets: RateBudgets = {
   registration: { perSecond: 0.2, burst: 20 },
   join: { perSecond: 1, burst: 30 },
   invite: { perSecond: 1, burst: 30 },
+  search: { perSecond: 5, burst: 30 },
   'delayed-event-management': { perSecond: 10, burst: 50 },
   'future-token': { perSecond: 10, burst: 50 },
 };

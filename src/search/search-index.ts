@@ -24,7 +24,7 @@ export interface SearchIndexDeps {
   readonly log: Log;
 }
 
-const EVENTS_AT_ONCE = 500;
+const EVENTS_AT_ONCE = 1_000;
 /** So long after something has happened it is looked at, together with all that has happened since. */
 const REST_MS = 5_000;
 

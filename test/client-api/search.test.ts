@@ -272,6 +272,15 @@ describe('a search for messages', () => {
     assert.deepEqual(refusalOf(reply), [400, 'M_INVALID_PARAM']);
   });
 
+  it('is limited in how often it can be asked for', async () => {
+    await using limited = await startTestServer({ config: { rateLimits: true } });
+    const [carol] = await makeTwo(limited);
+    const statuses: number[] = [];
+    for (let i = 0; i < 31; i++)
+      statuses.push((await trySearch(limited, carol, { search_term: 'x' })).status);
+    assert.deepEqual(statuses, [...Array<number>(30).fill(200), 429]);
+  });
+
   it('is not for guests and strangers', async () => {
     const guest = await makeGuest(server);
     assert.deepEqual(refusalOf(await trySearch(server, guest, { search_term: 'x' })), [
