@@ -59,7 +59,7 @@ export async function getAccountData(
 }
 
 /**
- * Sets a piece of one's own account data. Throws 403 M_FORBIDDEN for that of others, 405 M_BAD_JSON for what the server
+ * Sets a piece of one's own account data; with empty content it is deleted (MSC3391). Throws 403 M_FORBIDDEN for that of others, 405 M_BAD_JSON for what the server
  * writes itself, 404 M_NOT_FOUND for rooms that are not known here.
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3useruseridaccount_datatype
  */
@@ -70,7 +70,7 @@ export async function setAccountData(
   content: JsonObject,
 ): Promise<void> {
   const key = await requireWritable(deps, owner, name);
-  await changeAccountData(deps, key, () => content);
+  await changeAccountData(deps, key, () => (Object.keys(content).length === 0 ? undefined : content));
 }
 
 /** Deletes a piece of one's own account data, if it is there (MSC3391). Throws as {@link setAccountData} does. */

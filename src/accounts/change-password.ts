@@ -1,6 +1,7 @@
 import { userDeactivated } from '../matrix/errors.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import { setPasswordHash } from '../storage/accounts.ts';
+import { deleteDeviceSettings } from '../storage/account-data.ts';
 import { allotPositions, inTransaction } from '../storage/database.ts';
 import { deleteDevices, recordDeviceListChanges } from '../storage/devices.ts';
 import { deleteLoginTokensOf } from '../storage/login-tokens.ts';
@@ -46,6 +47,7 @@ export async function changePassword(
     await deleteLoginTokensOf(tx, owner.userNid);
     if (!change.logoutDevices) return;
     const deleted = await deleteDevices(tx, owner.userNid, { allBut: owner.deviceId });
+    await deleteDeviceSettings(tx, owner.userNid, deleted, position);
     await recordDeviceListChanges(tx, owner.userNid, deleted, position);
   });
   if (change.logoutDevices) deps.deviceListChanged(owner.userNid);

@@ -1,4 +1,5 @@
 import type { DeviceId } from '../matrix/identifiers.ts';
+import { deleteDeviceSettings } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
 import { deleteDevices, recordDeviceListChanges } from '../storage/devices.ts';
 
@@ -32,7 +33,9 @@ async function forget(
 ): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
     const position = await allotPositions(tx, 1);
-    await recordDeviceListChanges(tx, userNid, await deleteDevices(tx, userNid, choice), position);
+    const deleted = await deleteDevices(tx, userNid, choice);
+    await deleteDeviceSettings(tx, userNid, deleted, position);
+    await recordDeviceListChanges(tx, userNid, deleted, position);
   });
   deps.deviceListChanged(userNid);
 }

@@ -1,5 +1,6 @@
 import { notFound } from '../matrix/errors.ts';
 import type { DeviceId } from '../matrix/identifiers.ts';
+import { deleteDeviceSettings } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
 import {
   deleteDevices,
@@ -62,12 +63,9 @@ export async function forgetDevices(
 ): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
     const position = await allotPositions(tx, 1);
-    await recordDeviceListChanges(
-      tx,
-      userNid,
-      await deleteDevices(tx, userNid, { only: deviceIds }),
-      position,
-    );
+    const deleted = await deleteDevices(tx, userNid, { only: deviceIds });
+    await deleteDeviceSettings(tx, userNid, deleted, position);
+    await recordDeviceListChanges(tx, userNid, deleted, position);
   });
   deps.deviceListChanged(userNid);
 }

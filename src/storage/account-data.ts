@@ -60,6 +60,30 @@ export async function putAccountData(
   );
 }
 
+/** What a user has set for one device lies under a type that ends with its id. */
+const TYPES_OF_DEVICE: readonly string[] = [
+  'm.local_notification_settings.',
+  'org.matrix.msc3890.local_notification_settings.',
+];
+
+/**
+ * Deletes what was set for devices that are gone, at a position.
+ * https://github.com/matrix-org/matrix-spec-proposals/pull/3890
+ */
+export async function deleteDeviceSettings(
+  tx: Tx,
+  userNid: number,
+  deviceIds: readonly string[],
+  position: number,
+): Promise<void> {
+  const types = deviceIds.flatMap((deviceId) => TYPES_OF_DEVICE.map((prefix) => prefix + deviceId));
+  await sql`
+    update account_data set content = '{}', is_deleted = true, position = ${position}
+    where user_nid = ${userNid} and room_nid = ${NO_ROOM} and type = any(${types}) and not is_deleted`.execute(
+    tx,
+  );
+}
+
 /**
  * A user's account data that changed in `(after, upTo]`, in the order of that. With `after` undefined, all that is
  * there, without what was deleted.

@@ -1,4 +1,4 @@
-import { admitsEvent, admitsRoomEvent } from '../matrix/filters.ts';
+import { admitsEvent, admitsRoom, admitsRoomEvent } from '../matrix/filters.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import { pushRulesContent } from '../matrix/push-rules/push-rule.ts';
 import { listAccountData, type AccountDatum } from '../storage/account-data.ts';
@@ -13,7 +13,7 @@ const PUSH_RULES = 'm.push_rules';
  * marker are part of it. https://spec.matrix.org/v1.19/client-server-api/#client-config
  */
 export const accountData: SyncProvider = {
-  initial: async (scope) => render(scope, await readWhole(scope)),
+  initial: async (scope) => render(scope, await readWhole(scope), listJoined(scope)),
   since: async (scope, since) => {
     const { syncFeed } = scope.deps;
     const news = syncFeed.mayConcern(scope.viewer.userNid, since) ? await readUpTo(scope, since) : [];
@@ -46,13 +46,20 @@ async function readPushRules({ deps, viewer }: SyncScope): Promise<AccountDatum>
   return { roomNid: undefined, type: PUSH_RULES, content: JSON.stringify(content) };
 }
 
-function render(scope: SyncScope, data: readonly AccountDatum[]): SyncPart {
+/** A client that knows nothing is told of each room, also when there is nothing to tell. */
+function listJoined({ standings, filter }: SyncScope): readonly RoomId[] {
+  return standings
+    .filter(({ membership, roomId }) => membership === 'join' && admitsRoom(filter.room, roomId))
+    .map(({ roomId }) => roomId);
+}
+
+function render(scope: SyncScope, data: readonly AccountDatum[], always: readonly RoomId[] = []): SyncPart {
   const { filter } = scope;
   const joined = new Map(
     scope.standings.filter((room) => room.membership === 'join').map((room) => [room.roomNid, room.roomId]),
   );
   const events: JsonObject[] = [];
-  const byRoom = new Map<RoomId, JsonObject[]>();
+  const byRoom = new Map<RoomId, JsonObject[]>(always.map((roomId) => [roomId, []]));
   for (const { roomNid, type, content: text } of data) {
     const event = { type, content: readContent(text) };
     const roomId = roomNid === undefined ? undefined : joined.get(roomNid);

@@ -4,12 +4,13 @@ import {
   request,
   startTestServer,
   succeed,
+  textAt,
   type TestReply,
   type TestServer,
   type TestUser,
 } from '../support/server.ts';
 import { accountDataIn, clientPath, syncAs } from './facts-client.ts';
-import { makeGuest, makeRoom, makeTwo, refusalOf } from './rooms-client.ts';
+import { makeGuest, makeRoom, makeTwo, nameOf, objectAt, refusalOf } from './rooms-client.ts';
 
 describe('account data', () => {
   let server: TestServer;
@@ -33,6 +34,16 @@ describe('account data', () => {
     clientPath('user', alice.userId, 'rooms', roomId, 'tags', ...tag);
   const put = (path: string, body: JsonObject, token = alice): Promise<TestReply> =>
     request(server, 'PUT', path, { token, body });
+  const logIn = async (user: TestUser): Promise<TestUser> => {
+    const body = await succeed(server, 'POST', clientPath('login'), {
+      body: {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user: user.userId },
+        password: `the password of ${nameOf(user)}`,
+      },
+    });
+    return { ...user, accessToken: textAt(body, 'access_token'), deviceId: textAt(body, 'device_id') };
+  };
   const get = (path: string, token = alice): Promise<TestReply> => request(server, 'GET', path, { token });
 
   it('is kept as it was written, of a room and of none apart', async () => {
@@ -117,6 +128,33 @@ describe('account data', () => {
     });
     assert.equal(accountDataIn((await syncAs(server, alice)).body)['org.example'], undefined);
     assert.equal((await request(server, 'DELETE', path, { token: bob })).status, 403);
+  });
+
+  it('is deleted by empty content too, of a room and of none', async () => {
+    for (const path of [globalPath('org.example.emptied'), roomPath('org.example.emptied')]) {
+      await put(path, { n: 1 });
+      await put(path, {});
+      assert.deepEqual(refusalOf(await get(path)), [404, 'M_NOT_FOUND']);
+    }
+    const { body } = await syncAs(server, alice);
+    assert.equal(accountDataIn(body)['org.example.emptied'], undefined);
+    const rooms = objectAt(objectAt(body, 'rooms'), 'join');
+    for (const room of Object.keys(rooms))
+      assert.ok(Array.isArray(objectAt(objectAt(rooms, room), 'account_data')['events']), room);
+  });
+
+  it('of a device goes with the device', async () => {
+    const types = ['m.local_notification_settings.', 'org.matrix.msc3890.local_notification_settings.'];
+    const paths = types.map((type) => globalPath(type + alice.deviceId));
+    for (const path of paths) await put(path, { is_silenced: true });
+    const other = await logIn(alice);
+    await put(globalPath(`${types[0]}${other.deviceId}`), { is_silenced: true });
+    const { next } = await syncAs(server, other);
+    await succeed(server, 'POST', clientPath('logout'), { token: alice, body: {} });
+    for (const path of paths) assert.equal((await get(path, other)).status, 404);
+    assert.equal((await get(globalPath(`${types[0]}${other.deviceId}`), other)).status, 200);
+    const told = accountDataIn((await syncAs(server, other, { since: next })).body);
+    assert.deepEqual(Object.values(told), [{}, {}]);
   });
 
   it('of a room comes whole when the user comes back', async () => {
