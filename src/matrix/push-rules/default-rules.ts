@@ -12,6 +12,8 @@ const HIGHLIGHT: JsonValue = { set_tweak: 'highlight' };
 /**
  * The rules that every user has, in their order. Those that do not name the user are the same objects for everybody.
  * https://spec.matrix.org/v1.19/client-server-api/#predefined-rules
+ * Those for polls are of MSC3930, under the names of events and rules that clients use until the specification has them:
+ * https://github.com/matrix-org/matrix-spec-proposals/pull/3930
  */
 export function defaultPushRules(userId: UserId): PushRuleset {
   return {
@@ -67,9 +69,13 @@ const LATER_OVERRIDES: readonly PushRule[] = [
     [{ kind: 'event_property_is', key: 'content.m\\.relates_to.rel_type', value: 'm.replace' }],
     [],
   ),
+  rule('.org.matrix.msc3930.rule.poll_response', [matches('type', 'org.matrix.msc3381.poll.response')], []),
 ];
 
 const ONE_TO_ONE: JsonObject = { kind: 'room_member_count', is: '2' };
+
+const POLL_START = matches('type', 'org.matrix.msc3381.poll.start');
+const POLL_END = matches('type', 'org.matrix.msc3381.poll.end');
 
 const UNDERRIDES: readonly PushRule[] = [
   rule('.m.rule.call', [matches('type', 'm.call.invite')], ['notify', RING]),
@@ -81,6 +87,10 @@ const UNDERRIDES: readonly PushRule[] = [
   rule('.m.rule.room_one_to_one', [ONE_TO_ONE, matches('type', 'm.room.message')], ['notify', SOUND]),
   rule('.m.rule.message', [matches('type', 'm.room.message')], ['notify']),
   rule('.m.rule.encrypted', [matches('type', 'm.room.encrypted')], ['notify']),
+  rule('.org.matrix.msc3930.rule.poll_start_one_to_one', [ONE_TO_ONE, POLL_START], ['notify', SOUND]),
+  rule('.org.matrix.msc3930.rule.poll_end_one_to_one', [ONE_TO_ONE, POLL_END], ['notify', SOUND]),
+  rule('.org.matrix.msc3930.rule.poll_start', [POLL_START], ['notify']),
+  rule('.org.matrix.msc3930.rule.poll_end', [POLL_END], ['notify']),
 ];
 
 function rule(ruleId: string, conditions: readonly JsonObject[], actions: readonly JsonValue[]): PushRule {

@@ -83,7 +83,7 @@ describe('the rules that everybody has', () => {
     });
   }
 
-  it('have the ids and the order of the specification', () => {
+  it('have the ids and the order of the specification, and those for polls behind', () => {
     const ids = (kind: PushRuleKind): string[] => defaultPushRules(ALICE)[kind].map((rule) => rule.ruleId);
     assert.deepEqual(ids('override'), [
       '.m.rule.master',
@@ -96,6 +96,7 @@ describe('the rules that everybody has', () => {
       '.m.rule.reaction',
       '.m.rule.room.server_acl',
       '.m.rule.suppress_edits',
+      '.org.matrix.msc3930.rule.poll_response',
     ]);
     assert.deepEqual(ids('underride'), [
       '.m.rule.call',
@@ -103,6 +104,10 @@ describe('the rules that everybody has', () => {
       '.m.rule.room_one_to_one',
       '.m.rule.message',
       '.m.rule.encrypted',
+      '.org.matrix.msc3930.rule.poll_start_one_to_one',
+      '.org.matrix.msc3930.rule.poll_end_one_to_one',
+      '.org.matrix.msc3930.rule.poll_start',
+      '.org.matrix.msc3930.rule.poll_end',
     ]);
     assert.deepEqual([...ids('content'), ...ids('room'), ...ids('sender')], []);
   });
