@@ -2,6 +2,11 @@ import type pg from 'pg';
 import { sendTogether } from './cork.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
 
+/** How many positions a batch takes. */
+export function countPositions(rooms: readonly RoomCommit[]): number {
+  return rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
+}
+
 /** What a batch may do: the rooms that are as expected, and what was lost to someone else. */
 export interface Guards {
   readonly lastPosition: number;
@@ -18,36 +23,12 @@ export async function takeGuards(
   rooms: readonly RoomCommit[],
   nowMs: number,
 ): Promise<Guards> {
-  const wanted = rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
-  const claims = rooms.flatMap((room) => room.claims.map((claim) => ({ ...claim, roomNid: room.roomNid })));
-  const transactions = rooms.flatMap((room) =>
-    room.transactions.map((txn) => ({ ...txn, roomNid: room.roomNid })),
-  );
+  const { claims, transactions, parameters } = listGuarded(rooms, nowMs);
   const [, stream, taken] = await sendTogether(client, () =>
     Promise.all([
       client.query('begin'),
-      client.query<{ position: number }>('update stream set position = position + $1 returning position', [
-        wanted,
-      ]),
-      client.query<GuardRow>(TAKE_GUARDS, [
-        rooms.map((room) => room.roomNid),
-        rooms.map((room) => room.roomId),
-        rooms.map((room) => room.roomVersion),
-        rooms.map((room) => room.expectedVersion),
-        rooms.map((room) => room.stateRoot),
-        claims.map((claim) => claim.futureNid),
-        claims.map((claim) => claim.expectedDeadlineTs ?? null),
-        claims.map((claim) => claim.delayId),
-        claims.map((claim) => claim.sentEventId),
-        claims.map((claim) => claim.roomNid),
-        transactions.map((txn) => txn.userNid),
-        transactions.map((txn) => txn.deviceId),
-        transactions.map((txn) => txn.endpoint),
-        transactions.map((txn) => txn.txnId),
-        transactions.map((txn) => JSON.stringify(txn.response)),
-        transactions.map((txn) => txn.roomNid),
-        nowMs,
-      ]),
+      client.query<{ position: number }>(ALLOT, [countPositions(rooms)]),
+      client.query<GuardRow>(TAKE_GUARDS, parameters),
     ]),
   );
   const passed = new Set(taken.rows.filter((row) => row.kind === 'room').map((row) => row.nid));
@@ -70,6 +51,62 @@ export async function takeGuards(
   return { lastPosition: stream.rows[0]?.position ?? 0, passed, losses };
 }
 
+/**
+ * The same, sent by a caller that goes on without waiting for the answers: the allotment resolves with the last position,
+ * and whatever comes after the guards in this transaction fails with them, by {@link isGuardFailure}, unless all were taken.
+ */
+export function sendGuards(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+  nowMs: number,
+): { readonly allotted: Promise<number>; readonly taken: Promise<unknown> } {
+  const { claims, transactions, parameters } = listGuarded(rooms, nowMs);
+  const begun = client.query('begin');
+  const allotted = client.query<{ position: number }>(ALLOT, [countPositions(rooms)]);
+  const taken = client.query(TAKE_ALL_GUARDS, [
+    ...parameters,
+    rooms.length,
+    claims.length,
+    transactions.length,
+  ]);
+  return {
+    allotted: Promise.all([begun, allotted]).then(([, { rows }]) => rows[0]?.position ?? 0),
+    taken,
+  };
+}
+
+/** Whether an error says that something was taken by someone else. */
+export function isGuardFailure(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === DIVISION_BY_ZERO;
+}
+
+function listGuarded(rooms: readonly RoomCommit[], nowMs: number) {
+  const claims = rooms.flatMap((room) => room.claims.map((claim) => ({ ...claim, roomNid: room.roomNid })));
+  const transactions = rooms.flatMap((room) =>
+    room.transactions.map((txn) => ({ ...txn, roomNid: room.roomNid })),
+  );
+  const parameters = [
+    rooms.map((room) => room.roomNid),
+    rooms.map((room) => room.roomId),
+    rooms.map((room) => room.roomVersion),
+    rooms.map((room) => room.expectedVersion),
+    rooms.map((room) => room.stateRoot),
+    claims.map((claim) => claim.futureNid),
+    claims.map((claim) => claim.expectedDeadlineTs ?? null),
+    claims.map((claim) => claim.delayId),
+    claims.map((claim) => claim.sentEventId),
+    claims.map((claim) => claim.roomNid),
+    transactions.map((txn) => txn.userNid),
+    transactions.map((txn) => txn.deviceId),
+    transactions.map((txn) => txn.endpoint),
+    transactions.map((txn) => txn.txnId),
+    transactions.map((txn) => JSON.stringify(txn.response)),
+    transactions.map((txn) => txn.roomNid),
+    nowMs,
+  ];
+  return { claims, transactions, parameters };
+}
+
 interface GuardRow {
   readonly kind: 'room' | 'future' | 'transaction';
   readonly nid: number;
@@ -77,8 +114,10 @@ interface GuardRow {
   readonly key: readonly string[];
 }
 
+const ALLOT = 'update stream set position = position + $1 returning position';
+
 /** Rooms whose version is as expected move on by one, new rooms are made; only in those, futures and transaction ids are taken. */
-const TAKE_GUARDS = `
+const TAKING = `
   with wanted as (
     select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[])
       as w (room_nid, room_id, room_version, version, state_root)
@@ -109,7 +148,18 @@ const TAKE_GUARDS = `
       join passed on passed.room_nid = w.room_nid
     on conflict do nothing
     returning user_nid, device_id, endpoint, txn_id
-  )
+  )`;
+
+const TAKE_GUARDS = `${TAKING}
   select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed
   union all select 'future', future_nid, '{}' from claimed
   union all select 'transaction', user_nid, array[device_id, endpoint, txn_id] from stored`;
+
+/** Fails unless everything was taken: an error is the only thing that stops the statements that are on their way already. */
+const TAKE_ALL_GUARDS = `${TAKING}
+  select 1 / (
+    (select count(*) from passed) = $18::int and (select count(*) from claimed) = $19::int
+    and (select count(*) from stored) = $20::int
+  )::int`;
+
+const DIVISION_BY_ZERO = '22012';

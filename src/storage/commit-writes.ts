@@ -1,13 +1,15 @@
 import type pg from 'pg';
 import { unnested } from './columns.ts';
-import { sendTogether } from './cork.ts';
 import { insertFutures, supersedeFutures } from './future-commit.ts';
 import { DELETE_RELATIONS, INSERT_RELATIONS, type NewRelation } from './relation-writes.ts';
 import type { EventToInsert, RoomCommit } from './room-commit.ts';
 import { DELETE_STICKY_EVENTS, INSERT_STICKY_EVENTS, stickyOf } from './sticky-writes.ts';
 
-/** The allotted position of each event of each room, in order; undefined for what is in no timeline. */
-export type Positions = ReadonlyMap<number, readonly (number | undefined)[]>;
+/**
+ * How far from the newest position of the commit each event of each room is placed, in order; undefined for what is in no
+ * timeline. The database adds the position itself, so that a commit can be written before it is known.
+ */
+export type Places = ReadonlyMap<number, readonly (number | undefined)[]>;
 
 interface Statement {
   readonly text: string;
@@ -15,43 +17,39 @@ interface Statement {
   readonly columns: readonly unknown[][];
 }
 
-/** Writes everything of the rooms that passed the guards, and commits: one round trip. */
-export async function writeRooms(
+/** Sends whatever changes in the rooms, and the commit. The answers tell how each statement ended, in their order. */
+export function sendWrites(
   client: pg.PoolClient,
   rooms: readonly RoomCommit[],
-  positions: Positions,
+  places: Places,
   nowMs: number,
-): Promise<void> {
+): Promise<unknown>[] {
   const statements = [
-    ...listEventWrites(rooms, positions, nowMs),
-    ...listStateWrites(rooms, positions),
+    ...listEventWrites(rooms, places, nowMs),
+    ...listStateWrites(rooms, places),
     ...listGraphWrites(rooms),
   ].filter(({ columns }) => columns.some((column) => column.length > 0));
   const futures = rooms.flatMap((room) => room.futures);
   const replaced = rooms.flatMap((room) => room.replacedSlots);
-  const outcomes = await sendTogether(client, () =>
-    Promise.allSettled([
-      ...statements.map(({ text, columns }) => client.query(text, [...columns])),
-      ...(futures.length === 0 ? [] : [insertFutures(client, futures)]),
-      ...(replaced.length === 0 ? [] : [supersedeFutures(client, replaced, nowMs)]),
-      client.query('commit'),
-    ]),
-  );
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  return [
+    ...statements.map(({ text, columns }) => client.query(text, [...columns])),
+    ...(futures.length === 0 ? [] : [insertFutures(client, futures)]),
+    ...(replaced.length === 0 ? [] : [supersedeFutures(client, replaced, nowMs)]),
+    client.query('commit'),
+  ];
 }
 
-type PlacedEvent = EventToInsert & { readonly position: number | null };
+type PlacedEvent = EventToInsert & { readonly place: number | null };
 
-function listEventWrites(rooms: readonly RoomCommit[], positions: Positions, nowMs: number): Statement[] {
+function listEventWrites(rooms: readonly RoomCommit[], places: Places, nowMs: number): Statement[] {
   const nodes = new Map(rooms.flatMap((room) => room.nodes.map((node) => [node.root, node.body])));
   const events = rooms.flatMap((room) =>
     room.events.map((event, index): PlacedEvent => ({
       ...event,
-      position: positions.get(room.roomNid)?.[index] ?? null,
+      place: places.get(room.roomNid)?.[index] ?? null,
     })),
   );
-  const roots = events.filter((event) => event.currentRoot !== undefined && event.position !== null);
+  const roots = events.filter((event) => event.currentRoot !== undefined && event.place !== null);
   const redactions = rooms.flatMap((room) => room.redactions);
   return [
     { text: INSERT_NODES, columns: [[...nodes.keys()], [...nodes.values()]] },
@@ -60,7 +58,7 @@ function listEventWrites(rooms: readonly RoomCommit[], positions: Positions, now
       text: INSERT_ROOM_STATES,
       columns: [
         roots.map((event) => event.room_nid),
-        roots.map((event) => event.position),
+        roots.map((event) => event.place),
         roots.map((event) => event.currentRoot),
       ],
     },
@@ -79,24 +77,24 @@ function listEventWrites(rooms: readonly RoomCommit[], positions: Positions, now
 }
 
 function relationOf(event: PlacedEvent): NewRelation[] {
-  const { relation, position } = event;
-  return relation === undefined || position === null ? [] : [{ ...event, ...relation, position }];
+  const { relation, place } = event;
+  return relation === undefined || place === null ? [] : [{ ...event, ...relation, place }];
 }
 
-function listStateWrites(rooms: readonly RoomCommit[], positions: Positions): Statement[] {
+function listStateWrites(rooms: readonly RoomCommit[], places: Places): Statement[] {
   const changes = rooms.flatMap((room) =>
     [...room.stateChanges].map(([key, event]) => ({ roomNid: room.roomNid, key, event })),
   );
   const taken = changes.filter((change) => change.event !== undefined);
   const emptied = changes.filter((change) => change.event === undefined);
   const members = rooms.flatMap((room) => {
-    const positionOf = new Map(
-      room.events.map((event, index) => [event.event_nid, positions.get(room.roomNid)?.[index]]),
+    const placeOf = new Map(
+      room.events.map((event, index) => [event.event_nid, places.get(room.roomNid)?.[index]]),
     );
     return room.memberships.map((member) => ({
       ...member,
       roomNid: room.roomNid,
-      position: positionOf.get(member.eventNid) ?? lastOf(positions.get(room.roomNid)),
+      place: placeOf.get(member.eventNid) ?? lastOf(places.get(room.roomNid)),
     }));
   });
   return [
@@ -112,7 +110,7 @@ function listStateWrites(rooms: readonly RoomCommit[], positions: Positions): St
         members.map((member) => member.userNid),
         members.map((member) => member.membership),
         members.map((member) => member.eventNid),
-        members.map((member) => member.position),
+        members.map((member) => member.place),
         members.map((member) => member.isLocal),
       ],
     },
@@ -147,8 +145,8 @@ function listGraphWrites(rooms: readonly RoomCommit[]): Statement[] {
 }
 
 /** Where a change is placed whose own event has no position: with the last event of its commit. */
-function lastOf(positions: readonly (number | undefined)[] | undefined): number {
-  return positions?.findLast((position) => position !== undefined) ?? 0;
+function lastOf(places: readonly (number | undefined)[] | undefined): number {
+  return places?.findLast((place) => place !== undefined) ?? 0;
 }
 
 const INSERT_NODES = `
@@ -162,13 +160,13 @@ const PLACE_OUTLIER = `
     state_before = excluded.state_before, state_after = excluded.state_after, replaces_nid = excluded.replaces_nid,
     rejection = excluded.rejection`;
 
-const INSERT_EVENTS = unnested<EventToInsert & { readonly position: number | null }>(
+const INSERT_EVENTS = unnested<PlacedEvent>(
   'events',
   {
     event_nid: { type: 'bigint', of: (event) => event.event_nid },
     event_id: { type: 'text', of: (event) => event.event_id },
     room_nid: { type: 'bigint', of: (event) => event.room_nid },
-    position: { type: 'bigint', of: (event) => event.position },
+    position: { type: 'place', of: (event) => event.place },
     status: { type: 'smallint', of: (event) => event.status },
     depth: { type: 'bigint', of: (event) => event.depth },
     origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
@@ -191,8 +189,8 @@ const INSERT_EVENTS = unnested<EventToInsert & { readonly position: number | nul
 
 const INSERT_ROOM_STATES = `
   insert into room_states (room_nid, position, state_root)
-  select room_nid, position, decode(root, 'hex')
-  from unnest($1::bigint[], $2::bigint[], $3::text[]) as s (room_nid, position, root)`;
+  select room_nid, (select position from stream) - place, decode(root, 'hex')
+  from unnest($1::bigint[], $2::bigint[], $3::text[]) as s (room_nid, place, root)`;
 
 const UPSERT_STATE = `
   insert into current_state (room_nid, state_key_nid, event_nid)
@@ -205,7 +203,9 @@ const DELETE_STATE = `
 
 const UPSERT_MEMBERSHIPS = `
   insert into memberships (room_nid, user_nid, membership, event_nid, position, is_local)
-  select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
+  select room_nid, user_nid, membership, event_nid, (select position from stream) - place, is_local
+  from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[])
+    as m (room_nid, user_nid, membership, event_nid, place, is_local)
   on conflict (room_nid, user_nid) do update set membership = excluded.membership, event_nid = excluded.event_nid,
     position = excluded.position, forgotten = false`;
 

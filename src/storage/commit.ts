@@ -1,5 +1,7 @@
-import { takeGuards, type Guards } from './commit-guards.ts';
-import { writeRooms } from './commit-writes.ts';
+import type pg from 'pg';
+import { countPositions, isGuardFailure, sendGuards, takeGuards, type Guards } from './commit-guards.ts';
+import { sendWrites, type Places } from './commit-writes.ts';
+import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
 
@@ -9,8 +11,11 @@ import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
  * through. When a future or a transaction id was taken by someone else, everything is undone and the culprit named.
  *
  * ```
- *   begin · lock the stream · guard rooms, then futures and transaction ids        (one round trip)
- *   insert events … supersede futures · commit                                     (one round trip)
+ *   begin · lock the stream · guard rooms, then futures and transaction ids
+ *     · insert events … supersede futures · commit                                   (one round trip)
+ *   a guard failed: nothing of that was done. Once more in two:
+ *   begin · lock the stream · guard, and say which                                   (one round trip)
+ *   what passed · commit                                                             (one round trip)
  * ```
  */
 export async function commitRooms(
@@ -21,22 +26,7 @@ export async function commitRooms(
   const client = await database.pool.connect();
   let broken: Error | undefined;
   try {
-    const guard = await takeGuards(client, rooms, nowMs);
-    if (guard.losses.size > 0) {
-      await client.query('rollback');
-      return undoAll(rooms, guard);
-    }
-    const passed = rooms.filter((room) => guard.passed.has(room.roomNid));
-    const positions = placeEvents(passed, guard.lastPosition);
-    await writeRooms(client, passed, positions, nowMs);
-    return new Map(
-      rooms.map((room) => [
-        room.roomNid,
-        guard.passed.has(room.roomNid)
-          ? { kind: 'committed', positions: positions.get(room.roomNid) ?? [] }
-          : { kind: 'stale' },
-      ]),
-    );
+    return (await commitAtOnce(client, rooms, nowMs)) ?? (await commitWhatPasses(client, rooms, nowMs));
   } catch (error) {
     broken = error instanceof Error ? error : new Error(String(error));
     await client.query('rollback').catch(() => undefined);
@@ -45,6 +35,67 @@ export async function commitRooms(
     // A connection on which something went wrong is not given to anyone else.
     client.release(broken);
   }
+}
+
+/** undefined when someone else was quicker somewhere; then nothing was done. */
+async function commitAtOnce(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+  nowMs: number,
+): Promise<Map<number, RoomCommitResult> | undefined> {
+  const places = placeEvents(rooms);
+  const { allotted, outcomes } = sendTogether(client, () => {
+    const guards = sendGuards(client, rooms, nowMs);
+    const writes = sendWrites(client, rooms, places, nowMs);
+    return {
+      allotted: guards.allotted,
+      outcomes: Promise.allSettled([guards.allotted, guards.taken, ...writes]),
+    };
+  });
+  // The first failure is the cause of those that follow.
+  const failed = (await outcomes).find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return committed(rooms, places, await allotted);
+  if (!isGuardFailure(failed.reason)) throw failed.reason;
+  return undefined;
+}
+
+async function commitWhatPasses(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+  nowMs: number,
+): Promise<Map<number, RoomCommitResult>> {
+  const guard = await takeGuards(client, rooms, nowMs);
+  if (guard.losses.size > 0) {
+    await client.query('rollback');
+    return undoAll(rooms, guard);
+  }
+  const passed = rooms.filter((room) => guard.passed.has(room.roomNid));
+  const places = placeEvents(passed);
+  const outcomes = await sendTogether(client, () =>
+    Promise.allSettled(sendWrites(client, passed, places, nowMs)),
+  );
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const results = committed(passed, places, guard.lastPosition);
+  return new Map(rooms.map((room) => [room.roomNid, results.get(room.roomNid) ?? { kind: 'stale' }]));
+}
+
+function committed(
+  rooms: readonly RoomCommit[],
+  places: Places,
+  lastPosition: number,
+): Map<number, RoomCommitResult> {
+  return new Map(
+    rooms.map((room) => [
+      room.roomNid,
+      {
+        kind: 'committed',
+        positions: (places.get(room.roomNid) ?? []).map((place) =>
+          place === undefined ? undefined : lastPosition - place,
+        ),
+      },
+    ]),
+  );
 }
 
 function undoAll(rooms: readonly RoomCommit[], guard: Guards): Map<number, RoomCommitResult> {
@@ -56,14 +107,17 @@ function undoAll(rooms: readonly RoomCommit[], guard: Guards): Map<number, RoomC
   );
 }
 
-/** Deals out the allotted positions to the timeline events, in order; the allotment ends at `lastPosition`. */
-function placeEvents(
-  rooms: readonly RoomCommit[],
-  lastPosition: number,
-): Map<number, (number | undefined)[]> {
-  const count = rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
-  let next = lastPosition - count + 1;
+/** Deals out the allotted positions to the timeline events, in order, up to the last. */
+function placeEvents(rooms: readonly RoomCommit[]): Places {
+  let left = countPositions(rooms);
   return new Map(
-    rooms.map((room) => [room.roomNid, room.events.map((event) => (event.inTimeline ? next++ : undefined))]),
+    rooms.map((room) => [
+      room.roomNid,
+      room.events.map((event) => {
+        if (!event.inTimeline) return undefined;
+        left -= 1;
+        return left;
+      }),
+    ]),
   );
 }

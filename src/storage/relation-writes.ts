@@ -18,9 +18,9 @@ export interface RelationTables {
   relations: RelationTable;
 }
 
-/** A child as it is placed in its timeline. */
+/** A child as it is placed in its timeline, so many positions before the end of its commit. */
 export type NewRelation = Pick<EventToInsert, 'event_nid' | 'room_nid' | 'sender_nid' | 'type'> &
-  EventRelation & { readonly position: number };
+  EventRelation & { readonly place: number };
 
 /** The statement of a commit that stores what its events relate to. */
 export const INSERT_RELATIONS = unnested<NewRelation>(
@@ -30,7 +30,7 @@ export const INSERT_RELATIONS = unnested<NewRelation>(
     parent_id: { type: 'text', of: (child) => child.parentId },
     room_nid: { type: 'bigint', of: (child) => child.room_nid },
     rel_type: { type: 'text', of: (child) => child.relType },
-    position: { type: 'bigint', of: (child) => child.position },
+    position: { type: 'place', of: (child) => child.place },
     sender_nid: { type: 'bigint', of: (child) => child.sender_nid },
     type: { type: 'text', of: (child) => child.type },
     aggregation_key: { type: 'text', of: (child) => child.key ?? null },

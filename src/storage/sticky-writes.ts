@@ -8,14 +8,14 @@ interface NewSticky {
   readonly roomNid: number;
   readonly senderNid: number;
   /** null while it is soft-failed. */
-  readonly position: number | null;
+  readonly place: number | null;
   readonly expiresTs: number;
 }
 
 type Placed = Pick<
   EventToInsert,
   'event_nid' | 'room_nid' | 'sender_nid' | 'status' | 'origin_server_ts' | 'stickyDurationMs'
-> & { readonly position: number | null };
+> & { readonly place: number | null };
 
 /** The row of an event that is sticky now; none for one that is not (any more), and for what no client may see ever. */
 export function stickyOf(event: Placed, nowMs: number): NewSticky[] {
@@ -24,8 +24,8 @@ export function stickyOf(event: Placed, nowMs: number): NewSticky[] {
   if (stickyDurationMs === undefined || !counts) return [];
   const expiresTs = stickyUntil(event.origin_server_ts, stickyDurationMs, nowMs);
   if (expiresTs <= nowMs) return [];
-  const { event_nid: eventNid, room_nid: roomNid, sender_nid: senderNid, position } = event;
-  return [{ eventNid, roomNid, senderNid, position, expiresTs }];
+  const { event_nid: eventNid, room_nid: roomNid, sender_nid: senderNid, place } = event;
+  return [{ eventNid, roomNid, senderNid, place, expiresTs }];
 }
 
 /** The statement of a commit that notes its sticky events. One that was soft-failed arrived when it arrived. */
@@ -35,7 +35,7 @@ export const INSERT_STICKY_EVENTS = unnested<NewSticky>(
     event_nid: { type: 'bigint', of: (sticky) => sticky.eventNid },
     room_nid: { type: 'bigint', of: (sticky) => sticky.roomNid },
     sender_nid: { type: 'bigint', of: (sticky) => sticky.senderNid },
-    position: { type: 'bigint', of: (sticky) => sticky.position },
+    position: { type: 'place', of: (sticky) => sticky.place },
     expires_ts: { type: 'bigint', of: (sticky) => sticky.expiresTs },
   },
   'on conflict (event_nid) do update set position = excluded.position',

@@ -15,8 +15,8 @@ function startBus(database: TestDatabase, self: string) {
   const bus = new PostgresBus({
     database: database.database,
     clock,
-    log: createLog({ level: 'warn', destination: { write: (line) => warnings.push(line) } }),
-    random: seededRandom(1),
+    log: createLog({ level: 'warn', destination: { write: (line) => void warnings.push(line) } }),
+    random: seededRandom(self),
     self,
   });
   const heard: ReadonlySet<BusTopic>[] = [];
