@@ -11,6 +11,8 @@ import { roundsOf } from './race.ts';
 const C = '/_matrix/client/v3';
 const WORKERS = 4;
 const ROOMS = 3;
+/** However fast a machine is, nobody ends so many futures that the oldest are forgotten. */
+const USERS = 10;
 
 /** What the client was told of one of its futures. */
 interface Promised {
@@ -27,11 +29,11 @@ interface Promised {
 class RestlessClient {
   readonly promised: Promised[] = [];
   answered = 0;
-  readonly #user: TestUser;
+  readonly #users: readonly TestUser[];
   readonly #roomIds: readonly string[];
 
-  constructor(user: TestUser, roomIds: readonly string[]) {
-    this.#user = user;
+  constructor(users: readonly TestUser[], roomIds: readonly string[]) {
+    this.#users = users;
     this.#roomIds = roomIds;
   }
 
@@ -91,7 +93,9 @@ class RestlessClient {
   }
 
   async #create(server: KillableServer, one: Promised): Promise<void> {
-    const reply = await request(server, 'PUT', one.path, { token: this.#user, body: one.body });
+    const user = this.#users[one.index % this.#users.length];
+    assert.ok(user);
+    const reply = await request(server, 'PUT', one.path, { token: user, body: one.body });
     assert.equal(reply.status, 200, JSON.stringify(reply.json));
     this.answered += 1;
     one.token = textAt(reply.body, 'future_token');
@@ -109,26 +113,40 @@ describe('a server that is killed', () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'morrow-killed-'));
     const start = (): Promise<KillableServer> => startKillableServer({ databaseUrl: database.url, dataDir });
     let server = await start();
-    const user = await registerUser(server, 'alice');
-    const roomIds: string[] = [];
-    for (let count = 0; count < ROOMS; count += 1)
-      roomIds.push(
-        textAt(await succeed(server, 'POST', `${C}/createRoom`, { token: user, body: {} }), 'room_id'),
-      );
-    const client = new RestlessClient(user, roomIds);
-
-    const rounds = roundsOf(50);
-    for (let round = 0; round < rounds; round += 1) {
-      const [next] = await Promise.all([start(), killAtRandom(server, client)]);
-      server = next;
+    try {
+      const client = await makeClient(server);
+      const rounds = roundsOf(50);
+      for (let round = 0; round < rounds; round += 1) {
+        const [next] = await Promise.all([start(), killAtRandom(server, client)]);
+        server = next;
+      }
+      await client.repeatUnanswered(server);
+      await untilNothingIsPending(database);
+      await checkPromises(database, client.promised);
+    } finally {
+      await server.kill();
+      await rm(dataDir, { recursive: true, force: true });
     }
-    await client.repeatUnanswered(server);
-    await untilNothingIsPending(database);
-    await checkPromises(database, client.promised);
-    await server.kill();
-    await rm(dataDir, { recursive: true, force: true });
   });
 });
+
+/** Users who are in the same rooms. */
+async function makeClient(server: KillableServer): Promise<RestlessClient> {
+  const users: TestUser[] = [];
+  for (let count = 0; count < USERS; count += 1) users.push(await registerUser(server, `user${count}`));
+  const [creator, ...others] = users;
+  assert.ok(creator);
+  const roomIds: string[] = [];
+  for (let count = 0; count < ROOMS; count += 1) {
+    const body = { preset: 'public_chat' };
+    const room = await succeed(server, 'POST', `${C}/createRoom`, { token: creator, body });
+    const roomId = textAt(room, 'room_id');
+    roomIds.push(roomId);
+    for (const token of others)
+      await succeed(server, 'POST', `${C}/join/${encodeURIComponent(roomId)}`, { token, body: {} });
+  }
+  return new RestlessClient(users, roomIds);
+}
 
 /** Lets the client work, and kills the server after a random number of answers. */
 async function killAtRandom(server: KillableServer, client: RestlessClient): Promise<void> {
