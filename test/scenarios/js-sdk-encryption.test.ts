@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   AuthType,
-  ClientEvent,
-  createClient,
   EventType,
   MsgType,
   Preset,
   RelationType,
-  SyncState,
-  type MatrixClient,
   type MatrixEvent,
   type Room,
   type UIAuthCallback,
@@ -22,8 +18,16 @@ import {
   type VerificationRequest,
   type Verifier,
 } from 'matrix-js-sdk/lib/crypto-api/index.js';
-import type { LivekitFocus, LivekitFocusActive } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
-import { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
+import type { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
+import {
+  callMembersIn,
+  joinCallIn,
+  KEEP_ALIVE_MS,
+  LEAVE_DELAY_MS,
+  makeClient,
+  startSyncing,
+  type CrashableClient,
+} from '../support/js-sdk.ts';
 import { silenceConsole } from '../support/quiet-console.ts';
 import {
   registerUser,
@@ -36,22 +40,15 @@ import {
 import { unrefTimers } from '../support/unref-timers.ts';
 import { until } from '../support/until.ts';
 
-/** How long the leave event of a crashed device may take to be written. */
-const LEAVE_DELAY_MS = 4_000;
-const KEEP_ALIVE_MS = 800;
-
 /** Somebody with a password and, later, a recovery key. */
 interface Person {
   readonly localpart: string;
   recoveryKey?: GeneratedSecretStorageKey;
 }
 
-interface Device {
-  readonly client: MatrixClient;
+interface Device extends CrashableClient {
   readonly crypto: CryptoApi;
   readonly user: TestUser;
-  /** Cuts the device off from the network, in the middle of whatever it does. */
-  crash(): void;
 }
 
 function passwordOf({ localpart }: Person): object {
@@ -148,28 +145,12 @@ describe('matrix-js-sdk with encryption', function () {
   }
 
   async function startDevice(person: Person, user: TestUser): Promise<Device> {
-    let isCrashed = false;
-    const client = createClient({
-      baseUrl: server.baseUrl,
-      ...user,
-      cryptoCallbacks: secretsOf(person),
-      // After the crash nothing leaves the device any more; that answer makes the SDK give up at once.
-      fetchFn: (input, init) =>
-        isCrashed
-          ? Promise.resolve(Response.json({ errcode: 'M_UNKNOWN_TOKEN', error: 'crashed' }, { status: 401 }))
-          : fetch(input, init),
-    });
+    const { client, crash } = makeClient(server, user, { cryptoCallbacks: secretsOf(person) });
     await client.initRustCrypto({ useIndexedDB: false });
     const crypto = client.getCrypto();
     assert.ok(crypto !== undefined);
-    const ready = new Promise<void>((resolve) => {
-      client.on(ClientEvent.Sync, (state) => {
-        if (state === SyncState.Prepared) resolve();
-      });
-    });
-    await client.startClient({ initialSyncLimit: 50, threadSupport: true });
-    await ready;
-    const device: Device = { client, crypto, user, crash: () => void (isCrashed = true) };
+    await startSyncing(client, { initialSyncLimit: 50, threadSupport: true });
+    const device: Device = { client, crypto, user, crash };
     devices.push(device);
     return device;
   }
@@ -211,25 +192,11 @@ describe('matrix-js-sdk with encryption', function () {
   }
 
   function callMembers(device: Device): string[] {
-    return MatrixRTCSession.callMembershipsForRoom(roomOf(device)).flatMap(({ sender }) => sender ?? []);
+    return callMembersIn(roomOf(device));
   }
 
   function joinCall(device: Device): MatrixRTCSession {
-    const session = device.client.matrixRTC.getRoomSession(roomOf(device));
-    const focus: LivekitFocus = {
-      type: 'livekit',
-      livekit_service_url: 'https://call.example.org',
-      livekit_alias: roomId,
-    };
-    const active: LivekitFocusActive = { type: 'livekit', focus_selection: 'oldest_membership' };
-    session.joinRoomSession([focus], active, {
-      useNewMembershipManager: true,
-      membershipServerSideExpiryTimeout: LEAVE_DELAY_MS,
-      membershipKeepAlivePeriod: KEEP_ALIVE_MS,
-      manageMediaKeys: true,
-      useExperimentalToDeviceTransport: true,
-    });
-    return session;
+    return joinCallIn(roomOf(device), { manageMediaKeys: true, useExperimentalToDeviceTransport: true });
   }
 
   function hasMediaKeyOf(session: MatrixRTCSession, { user }: Device): boolean {

@@ -1,36 +1,33 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
-  ClientEvent,
-  createClient,
   EventType,
   MsgType,
   RoomEvent,
   RoomStateEvent,
-  SyncState,
   UpdateDelayedEventAction,
   Visibility,
-  type MatrixClient,
   type MatrixEvent,
 } from 'matrix-js-sdk';
-import { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
-import type { LivekitFocus, LivekitFocusActive } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
+import type { MatrixRTCSession } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
+import {
+  callMembersIn,
+  joinCallIn,
+  KEEP_ALIVE_MS,
+  LEAVE_DELAY_MS,
+  makeClient,
+  startSyncing,
+  type CrashableClient,
+} from '../support/js-sdk.ts';
 import { silenceConsole } from '../support/quiet-console.ts';
 import { registerUser, startLiveTestServer, succeed, type LiveTestServer } from '../support/server.ts';
 import { unrefTimers } from '../support/unref-timers.ts';
 import { until } from '../support/until.ts';
 
 const CALL_MEMBER: string = EventType.GroupCallMemberPrefix;
-/** How long the leave event of a crashed device may take to be written. */
-const LEAVE_DELAY_MS = 4_000;
-const KEEP_ALIVE_MS = 800;
-
-interface Device {
-  readonly client: MatrixClient;
+interface Device extends CrashableClient {
   readonly userId: string;
   readonly accessToken: string;
-  /** Cuts the device off from the network, in the middle of whatever it does. */
-  crash(): unknown;
 }
 
 describe('matrix-js-sdk', function () {
@@ -77,24 +74,9 @@ describe('matrix-js-sdk', function () {
             accessToken: existing.accessToken,
             deviceId: existing.client.getDeviceId() ?? '',
           };
-    let isCrashed = false;
-    const client = createClient({
-      baseUrl: server.baseUrl,
-      ...user,
-      // After the crash nothing leaves the device any more; that answer makes the SDK give up at once.
-      fetchFn: (input, init) =>
-        isCrashed
-          ? Promise.resolve(Response.json({ errcode: 'M_UNKNOWN_TOKEN', error: 'crashed' }, { status: 401 }))
-          : fetch(input, init),
-    });
-    const ready = new Promise<void>((resolve) => {
-      client.on(ClientEvent.Sync, (state) => {
-        if (state === SyncState.Prepared) resolve();
-      });
-    });
-    await client.startClient({ initialSyncLimit: 20 });
-    await ready;
-    return { client, userId: user.userId, accessToken: user.accessToken, crash: () => (isCrashed = true) };
+    const { client, crash } = makeClient(server, user);
+    await startSyncing(client, { initialSyncLimit: 20 });
+    return { client, userId: user.userId, accessToken: user.accessToken, crash };
   }
 
   function timeline(device: Device): MatrixEvent[] {
@@ -107,27 +89,13 @@ describe('matrix-js-sdk', function () {
 
   function callMembers(device: Device): string[] {
     const room = device.client.getRoom(roomId);
-    if (room === null) return [];
-    return MatrixRTCSession.callMembershipsForRoom(room).flatMap((membership) => membership.sender ?? []);
+    return room === null ? [] : callMembersIn(room);
   }
 
   function joinCall(device: Device): MatrixRTCSession {
     const room = device.client.getRoom(roomId);
     assert.ok(room !== null);
-    const session = device.client.matrixRTC.getRoomSession(room);
-    const focus: LivekitFocus = {
-      type: 'livekit',
-      livekit_service_url: 'https://call.example.org',
-      livekit_alias: roomId,
-    };
-    const active: LivekitFocusActive = { type: 'livekit', focus_selection: 'oldest_membership' };
-    session.joinRoomSession([focus], active, {
-      useNewMembershipManager: true,
-      membershipServerSideExpiryTimeout: LEAVE_DELAY_MS,
-      membershipKeepAlivePeriod: KEEP_ALIVE_MS,
-      manageMediaKeys: false,
-    });
-    return session;
+    return joinCallIn(room, { manageMediaKeys: false });
   }
 
   it('exchanges messages both ways', async () => {
