@@ -10,7 +10,8 @@ export interface AppserviceRequest {
   /** What the path was before it had a version: tried when the service does not know the other. */
   readonly olderPath?: string;
   readonly query?: URLSearchParams | undefined;
-  readonly body?: JsonObject;
+  /** JSON text is sent as it is. */
+  readonly body?: JsonObject | string;
 }
 
 /** What became of a request. */
@@ -61,7 +62,7 @@ async function callPath(
     const response = await fetch(`${url}${path}${search}`, {
       method,
       headers: { Authorization: `Bearer ${hsToken}`, 'Content-Type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       redirect: 'manual',
       signal: AbortSignal.any([timeout.signal, ...(signal === undefined ? [] : [signal])]),
     });

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { getAlias, listRoomAliases, makeAlias, removeAlias } from '../directory/aliases.ts';
+import { getAlias, listRoomAliases, makeAlias, removeAlias, type AliasDeps } from '../directory/aliases.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import type { Appservice } from '../matrix/appservices.ts';
 import type { SendDeps } from '../rooms/send.ts';
 import { oldPath, roomAliasParam, roomIdField } from './room-fields.ts';
 
-export type RoomAliasesDeps = SendDeps & { readonly appservices: readonly Appservice[] };
+export type RoomAliasesDeps = SendDeps & AliasDeps & { readonly appservices: readonly Appservice[] };
 
 const PATH = '/_matrix/client/v3/directory/room/{roomAlias}';
 

@@ -1,17 +1,14 @@
 import { z } from 'zod';
-import { resolveRoom } from '../directory/aliases.ts';
+import { resolveRoom, type AliasDeps } from '../directory/aliases.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { invalidParam } from '../matrix/errors.ts';
-import type { ServerName } from '../matrix/identifiers.ts';
 import { findEventByTime } from '../rooms/find-by-time.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { readRoomSummary } from '../rooms/room-preview.ts';
 import { readHierarchy } from '../rooms/space-hierarchy.ts';
 import { limitField } from './room-fields.ts';
 
-export interface RoomDiscoveryDeps extends RoomReadDeps {
-  readonly serverName: ServerName;
-}
+export type RoomDiscoveryDeps = RoomReadDeps & AliasDeps;
 
 const getRoomSummary = endpoint({
   name: 'getRoomSummary',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { resolveRoom } from '../directory/aliases.ts';
+import { resolveRoom, type AliasDeps } from '../directory/aliases.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject, lateBody } from '../http/parse-input.ts';
 import { badJson } from '../matrix/errors.ts';
@@ -8,7 +8,7 @@ import { ban, forget, invite, kick, knock, leave, unban } from '../rooms/members
 import type { JsonObject } from '../util/json.ts';
 import { oldPath, thirdPartyInvitesDenied, userIdField } from './room-fields.ts';
 
-export type RoomMembershipDeps = JoinDeps;
+export type RoomMembershipDeps = AliasDeps & JoinDeps;
 
 /** Clients may leave the reason out, or say that there is none. */
 const reasonField = z

@@ -14,9 +14,11 @@ import { findRoomNid } from '../storage/rooms.ts';
 import { isJsonArray, type JsonObject, type JsonValue } from '../util/json.ts';
 import type { Clock } from '../util/clock.ts';
 
-interface AliasDeps {
+export interface AliasDeps {
   readonly db: Db;
   readonly serverName: ServerName;
+  /** Whether an application service has made a room of this name, for which it is asked. */
+  readonly askForAlias: (alias: RoomAlias) => Promise<boolean>;
 }
 
 interface AliasOwner extends Actor {
@@ -24,13 +26,26 @@ interface AliasOwner extends Actor {
 }
 
 /**
- * The room that an alias leads to. Throws 404 M_NOT_FOUND; aliases of other servers lead nowhere.
+ * The room that an alias leads to, which an application service may make when it is asked for. Throws 404 M_NOT_FOUND;
+ * aliases of other servers lead nowhere.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
 export async function getAlias(deps: AliasDeps, alias: RoomAlias): Promise<StoredAlias> {
-  const found = serverNameOf(alias) === deps.serverName ? await findAlias(deps.db, alias) : undefined;
-  if (found === undefined) throw notFound(`No room is called ${alias}.`);
-  return found;
+  const found = await findOwnAlias(deps, alias);
+  if (found !== undefined) return found;
+  const isMade = serverNameOf(alias) === deps.serverName && (await deps.askForAlias(alias));
+  return (isMade ? await findOwnAlias(deps, alias) : undefined) ?? refuseUnknown(alias);
+}
+
+async function findOwnAlias(
+  { db, serverName }: Pick<AliasDeps, 'db' | 'serverName'>,
+  alias: RoomAlias,
+): Promise<StoredAlias | undefined> {
+  return serverNameOf(alias) === serverName ? findAlias(db, alias) : undefined;
+}
+
+function refuseUnknown(alias: RoomAlias): never {
+  throw notFound(`No room is called ${alias}.`);
 }
 
 /** The room that a client names by id or alias. Throws 400 M_INVALID_PARAM for what is neither, 404 for unknown aliases. */
@@ -48,7 +63,10 @@ export async function resolveRoom(deps: AliasDeps, roomIdOrAlias: string): Promi
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3directoryroomroomalias
  */
 export async function makeAlias(
-  deps: AliasDeps & { readonly clock: Clock; readonly appservices: readonly Appservice[] },
+  deps: Pick<AliasDeps, 'db' | 'serverName'> & {
+    readonly clock: Clock;
+    readonly appservices: readonly Appservice[];
+  },
   owner: AliasOwner,
   alias: RoomAlias,
   roomId: RoomId,
@@ -71,11 +89,11 @@ export async function makeAlias(
  * https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3directoryroomroomalias
  */
 export async function removeAlias(
-  deps: AliasDeps & SendDeps & { readonly appservices: readonly Appservice[] },
+  deps: SendDeps & { readonly appservices: readonly Appservice[] },
   owner: AliasOwner,
   alias: RoomAlias,
 ): Promise<void> {
-  const found = await getAlias(deps, alias);
+  const found = (await findOwnAlias(deps, alias)) ?? refuseUnknown(alias);
   requireOwnNamespace(deps, owner, alias);
   const mayRename = await mayChangeState(deps, owner, found, 'm.room.canonical_alias');
   const isOwn = found.creatorNid === owner.userNid || owner.isAdmin || owner.appservice !== undefined;
@@ -111,7 +129,7 @@ export async function listRoomAliases(
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey
  */
 export async function checkCanonicalAlias(
-  deps: AliasDeps & RoomReadDeps,
+  deps: Pick<AliasDeps, 'db' | 'serverName'> & RoomReadDeps,
   roomId: RoomId,
   content: JsonObject,
 ): Promise<void> {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Passwords } from '../accounts/passwords.ts';
+import { askForAlias } from '../appservices/queries.ts';
+import { AppserviceSender } from '../appservices/sender.ts';
 import { makeSenders } from '../appservices/senders.ts';
 import { createPasswords } from '../accounts/passwords.ts';
 import { deleteAccountDataOnDeactivation } from '../accounts/account-data.ts';
@@ -22,7 +24,7 @@ import type { FileStore } from '../media/file-store.ts';
 import { FileSystemStore } from '../media/file-system-store.ts';
 import { createThumbnailer, type Thumbnailer } from '../media/thumbnailer.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
-import { serverNameOf, type ServerName } from '../matrix/identifiers.ts';
+import { serverNameOf, type RoomAlias, type ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { Identity } from '../rooms/decision.ts';
 import { findPredecessor } from '../rooms/find-predecessor.ts';
@@ -82,6 +84,8 @@ export interface Services
   readonly ignoredUsers: IgnoredUsers;
   readonly typing: Typing;
   readonly presenceBoard: PresenceBoard;
+  readonly appserviceSender: AppserviceSender;
+  readonly askForAlias: (alias: RoomAlias) => Promise<boolean>;
   readonly pushMover: PushMover;
   readonly pushSender: PushSender;
   readonly catchUpPush: (upTo: number) => Promise<void>;
@@ -166,10 +170,22 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
   const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
-  await makeSenders({ db, clock, appservices: config.appservices });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
+  const { appservices } = config;
+  const appserviceSender = new AppserviceSender({
+    db,
+    trie,
+    stateKeys,
+    hub,
+    clock,
+    random,
+    log,
+    appservices,
+  });
+  await makeSenders({ db, clock, appservices });
   await hub.start();
   await bus.start();
+  await appserviceSender.start();
   futureScheduler.start();
   stickyUpkeep.start();
   pushMover.start();
@@ -204,6 +220,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     ignoredUsers,
     typing,
     presenceBoard,
+    appserviceSender,
+    askForAlias: (alias) => askForAlias({ clock, appservices }, alias),
     pushMover,
     pushSender,
     catchUpPush: (upTo) => pushMover.catchUp(upTo),
@@ -232,6 +250,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       await stickyUpkeep[Symbol.asyncDispose]();
       await guestLeaves[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
+      await appserviceSender[Symbol.asyncDispose]();
       await pushMover[Symbol.asyncDispose]();
       await pushSender[Symbol.asyncDispose]();
       await searchIndex[Symbol.asyncDispose]();
