@@ -21,7 +21,9 @@ export function nameVectorOf(userId: UserId, displayName: string | undefined): s
 export function nameQueryOf(term: string): NameQuery | undefined {
   const words = wordsOf(term).slice(0, MOST_WORDS);
   if (words.length === 0) return undefined;
-  const userId = `@${term.trim().replace(/^@/, '').toLowerCase().slice(0, LONGEST)}`;
+  // The database keeps no text with NUL in it.
+  const plain = term.replaceAll('\0', '').trim();
+  const userId = `@${plain.replace(/^@/, '').toLowerCase().slice(0, LONGEST)}`;
   const whole = quoteLexeme(wholeOf(words));
   return {
     fits: `(${words.map(beginningOf).join(' & ')}) | ${beginningOf(userId)}`,

@@ -126,6 +126,8 @@ describe('a search for users', () => {
       assert.deepEqual(await finds(eve, term), [alice.userId], term);
     assert.deepEqual(await finds(eve, 'localhost'), []);
     assert.deepEqual(await finds(eve, '@'), []);
+    for (const odd of ['a\u0000b', "a' | b:*", `${'a'.repeat(3_000)} \\`, '\ud800 zzz'])
+      assert.deepEqual(await finds(eve, odd), [], odd);
   });
 
   it('puts who is meant first, and says when there are more', async () => {
