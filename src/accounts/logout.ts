@@ -2,6 +2,7 @@ import type { DeviceId } from '../matrix/identifiers.ts';
 import { deleteDeviceSettings } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
 import { deleteDevices, recordDeviceListChanges } from '../storage/devices.ts';
+import { deleteLoginTokensOf } from '../storage/login-tokens.ts';
 
 export interface LogoutDeps {
   readonly db: Db;
@@ -21,7 +22,7 @@ export async function logOut(
   await forget(deps, session.userNid, { only: [session.deviceId] });
 }
 
-/** Ends all sessions of a user. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3logoutall */
+/** Ends all sessions of a user, and those that a login token would begin. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3logoutall */
 export async function logOutEverywhere(deps: LogoutDeps, userNid: number): Promise<void> {
   await forget(deps, userNid, { allBut: undefined });
 }
@@ -33,6 +34,7 @@ async function forget(
 ): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
     const position = await allotPositions(tx, 1);
+    if ('allBut' in choice) await deleteLoginTokensOf(tx, userNid);
     const deleted = await deleteDevices(tx, userNid, choice);
     await deleteDeviceSettings(tx, userNid, deleted, position);
     await recordDeviceListChanges(tx, userNid, deleted, position);

@@ -4,6 +4,7 @@ import { deactivateAccount } from '../../src/accounts/deactivate.ts';
 import { sweepExpired } from '../../src/accounts/expiry.ts';
 import { issueLoginToken, logInByToken } from '../../src/accounts/login-token.ts';
 import type { LoggedIn } from '../../src/accounts/login-session.ts';
+import { logOut, logOutEverywhere } from '../../src/accounts/logout.ts';
 import { insertLoginToken } from '../../src/storage/login-tokens.ts';
 import { hashToken } from '../../src/accounts/tokens.ts';
 import { deviceId, makeUser, shareAccountWorld, ORIGIN, type AccountWorld } from '../support/accounts.ts';
@@ -101,6 +102,16 @@ describe('a login token', () => {
     await assert.rejects(logInByToken(world, { token, session }, ORIGIN), /cross-signing key/);
     await world.test.database.pool.query('delete from cross_signing_keys');
     assert.equal((await logIn(world, token)).userId, alice.userId);
+  });
+
+  it('ends when its maker logs out everywhere, and not when one session ends', async () => {
+    const world = shared();
+    const alice = await makeUser(world, 'alice');
+    const tokens = [await issue(world, alice), await issue(world, alice)] as const;
+    await logOut(world, alice);
+    assert.equal((await logIn(world, tokens[0])).userId, alice.userId);
+    await logOutEverywhere(world, alice.userNid);
+    await assert.rejects(logIn(world, tokens[1]), refusal(403, 'M_FORBIDDEN'));
   });
 
   it('ends with the account, and with the password', async () => {
