@@ -9,7 +9,7 @@ import {
   openInvitations,
   openRoom,
 } from '../cinny/rooms.ts';
-import { setUpCrossSigning, verifyByEmoji } from '../cinny/security.ts';
+import { restoreBackup, setUpCrossSigning, verifyByEmoji } from '../cinny/security.ts';
 import type { Step } from '../steps.ts';
 import type { Scene } from './scene.ts';
 
@@ -26,6 +26,7 @@ export function encryptionStory({
   phone,
   picture,
 }: Scene): readonly Step[] {
+  let securityKey = '';
   return [
     {
       name: 'Alice makes an encrypted room and Bob joins',
@@ -64,7 +65,8 @@ export function encryptionStory({
     {
       name: 'Alice sets up keys for her sessions and a backup',
       run: async () => {
-        assert.match(await setUpCrossSigning(alice.page), /^E/);
+        securityKey = await setUpCrossSigning(alice.page);
+        assert.match(securityKey, /^E/);
       },
     },
     {
@@ -85,11 +87,12 @@ export function encryptionStory({
       },
     },
     {
-      name: 'The second browser reads what was written before',
+      name: 'The second browser takes the keys from the backup and reads what was written before',
       run: async () => {
-        await openRoom(phone.page, clientUrl, ROOM.name);
+        await restoreBackup(phone.page, securityKey);
         await see(phone.page, 'The reef is north');
         await see(phone.page, 'Then we steer south');
+        await seePicture(phone.page, PICTURE, picture.widthPx);
       },
     },
     {
