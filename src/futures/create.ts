@@ -10,7 +10,7 @@ import { storeFuture, type NewAlternative, type NewFuture } from '../storage/fut
 import { allotFutureNid } from '../storage/future-updates.ts';
 import type { JsonObject } from '../util/json.ts';
 import { randomToken, type Random } from '../util/random.ts';
-import { admitToRoom, type AdmittedRoom } from './admission.ts';
+import { admitToRoom, tooManyFutures, type AdmittedRoom } from './admission.ts';
 import { describeCreated } from './describe-seed.ts';
 import type { FutureDeps } from './future-deps.ts';
 import { readFutureRequest, type FutureRequest } from './seed-request.ts';
@@ -102,6 +102,7 @@ async function planFuture(
     sinceTs,
     contestedStateKeyNid: undefined,
     mirror: JSON.stringify(wanted.mirror),
+    mostPending: deps.config.maxDelayedEvents,
   };
   const names = wanted.alternatives.map((alternative) => ({
     ...alternative,
@@ -166,6 +167,7 @@ async function store(
     const future = plan.futureWith(undefined);
     const response = answerFor(future);
     const stored = await storeFuture(deps.database, future, { ...key, response });
+    if (stored === 'too-many') throw await tooManyFutures(deps, requester.userNid);
     return stored === 'stored' ? response : getRepeated(deps, key);
   }
   const intentDeps = { clock: deps.clock, random: deps.random, serverName: deps.identity.serverName };
@@ -179,6 +181,7 @@ async function store(
   });
   if (outcome.kind === 'refused') throw outcome.error;
   if (outcome.kind === 'repeated') return outcome.response;
+  if (outcome.kind === 'too-many-futures') throw await tooManyFutures(deps, requester.userNid);
   if (outcome.kind !== 'committed') throw new Error(`a send_now event ended as ${outcome.kind}`);
   return answerFor(plan.futureWith(outcome.events[0]));
 }

@@ -7,7 +7,7 @@ import { findTransactionResponse, type ClientTransactionKey } from '../storage/c
 import { storeFuture, type NewFuture } from '../storage/future-commit.ts';
 import { allotFutureNid } from '../storage/future-updates.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
-import { admitToRoom } from './admission.ts';
+import { admitToRoom, tooManyFutures } from './admission.ts';
 import { asStored, chooseDelayId } from './create.ts';
 import { parseDelayText, readDelayMs } from './delay-request.ts';
 import type { FutureDeps } from './future-deps.ts';
@@ -125,6 +125,7 @@ export async function scheduleEvent(
     contestedStateKeyNid: await findContested(deps, event),
     sendNowEventId: undefined,
     mirror: undefined,
+    mostPending: deps.config.maxDelayedEvents,
     alternatives: [
       { trigger: 'timeout', delayId, reservedEventId: undefined, ...asStored(event, undefined) },
     ],
@@ -132,6 +133,7 @@ export async function scheduleEvent(
   const response = { delay_id: delayId };
   const transaction = txn && { ...keyOf(requester, txn), response };
   const stored = await storeFuture(deps.database, future, transaction);
+  if (stored === 'too-many') throw await tooManyFutures(deps, requester.userNid);
   if (stored === 'repeated') {
     const repeated = await findScheduled(deps, requester, txn);
     if (repeated === undefined) throw new Error('an answered request has lost its answer');

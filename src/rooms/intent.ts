@@ -107,5 +107,7 @@ export type Outcome =
   | { readonly kind: 'missing'; readonly eventIds: readonly EventId[] }
   /** The same request was answered before, with this. */
   | { readonly kind: 'repeated'; readonly response: JsonObject }
+  /** Whom a new future belongs to has as many pending as they may. Nothing was written. */
+  | { readonly kind: 'too-many-futures' }
   /** The future is pending no more, what it (or `onlyWhile`) watches is no longer current, or it was withdrawn. */
   | { readonly kind: 'future-gone' };

@@ -203,14 +203,16 @@ export class RoomQueue {
 
   async #retry(decided: readonly Decided[], result: RoomCommitResult): Promise<void> {
     const culprit = decided.find(
-      ({ proposal }) =>
+      ({ proposal, events }) =>
+        (result.kind === 'too-many-futures' &&
+          proposal.futures?.(events).some((future) => future.futureNid === result.futureNid)) ||
         (result.kind === 'claim-lost' && proposal.resolves?.futureNid === result.futureNid) ||
         (result.kind === 'repeated' && isSameRequest(proposal.transaction?.key, result.transaction)),
     );
     this.#waiting.unshift(...decided.filter((entry) => entry !== culprit));
     if (culprit === undefined) return;
     if (result.kind !== 'repeated') {
-      culprit.resolve({ kind: 'future-gone' });
+      culprit.resolve({ kind: result.kind === 'too-many-futures' ? result.kind : 'future-gone' });
       return;
     }
     const response = await findTransactionResponse(this.#deps.db, result.transaction);

@@ -3,12 +3,14 @@ import { countPositions, isGuardFailure, sendGuards, takeGuards, type Guards } f
 import { sendWrites, type Places } from './commit-writes.ts';
 import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
+import { listTooMany, sendFutureLimits } from './future-limits.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
 
 /**
  * Writes the changes of many rooms in one transaction: the DAG, current state, supersession of futures, the end of
  * the future that an event came from, client transactions. A room that has moved on is left out; the others go
- * through. When a future or a transaction id was taken by someone else, everything is undone and the culprit named.
+ * through. When a future or a transaction id was taken by someone else, or somebody would have too many futures,
+ * everything is undone and the culprit named.
  *
  * ```
  *   begin · lock the stream · guard rooms, then futures and transaction ids
@@ -46,10 +48,14 @@ async function commitAtOnce(
   const places = placeEvents(rooms);
   const { allotted, outcomes } = sendTogether(client, () => {
     const guards = sendGuards(client, rooms, nowMs);
+    const limits = sendFutureLimits(
+      client,
+      rooms.flatMap((room) => room.futures),
+    );
     const writes = sendWrites(client, rooms, places, nowMs);
     return {
       allotted: guards.allotted,
-      outcomes: Promise.allSettled([guards.allotted, guards.taken, ...writes]),
+      outcomes: Promise.allSettled([guards.allotted, guards.taken, ...limits, ...writes]),
     };
   });
   // The first failure is the cause of those that follow.
@@ -65,11 +71,12 @@ async function commitWhatPasses(
   nowMs: number,
 ): Promise<Map<number, RoomCommitResult>> {
   const guard = await takeGuards(client, rooms, nowMs);
-  if (guard.losses.size > 0) {
-    await client.query('rollback');
-    return undoAll(rooms, guard);
-  }
   const passed = rooms.filter((room) => guard.passed.has(room.roomNid));
+  const losses = guard.losses.size > 0 ? guard.losses : await findTooMany(client, passed);
+  if (losses.size > 0) {
+    await client.query('rollback');
+    return undoAll(rooms, { ...guard, losses });
+  }
   const places = placeEvents(passed);
   const outcomes = await sendTogether(client, () =>
     Promise.allSettled(sendWrites(client, passed, places, nowMs)),
@@ -78,6 +85,17 @@ async function commitWhatPasses(
   if (failed !== undefined) throw failed.reason;
   const results = committed(passed, places, guard.lastPosition);
   return new Map(rooms.map((room) => [room.roomNid, results.get(room.roomNid) ?? { kind: 'stale' }]));
+}
+
+async function findTooMany(
+  client: pg.PoolClient,
+  rooms: readonly RoomCommit[],
+): Promise<Map<number, RoomCommitResult>> {
+  const futures = rooms.flatMap((room) => room.futures);
+  const tooMany = await listTooMany(client, futures);
+  return new Map(
+    tooMany.map(({ roomNid, futureNid }) => [roomNid, { kind: 'too-many-futures', futureNid }] as const),
+  );
 }
 
 function committed(

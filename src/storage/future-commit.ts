@@ -3,7 +3,9 @@ import type { EventId } from '../matrix/identifiers.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { ClientTransactionKey } from './client-transactions.ts';
 import { unnested } from './columns.ts';
+import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
+import { listTooMany } from './future-limits.ts';
 
 /** The claim of a pending future by the event it becomes: lost when someone else resolved it first. */
 export interface FutureClaim {
@@ -50,6 +52,8 @@ export interface NewFuture {
   readonly contestedStateKeyNid: number | undefined;
   readonly sendNowEventId: EventId | undefined;
   readonly mirror: string | undefined;
+  /** How many futures its owner may have pending, this one included. */
+  readonly mostPending: number;
   readonly alternatives: readonly NewAlternative[];
 }
 
@@ -115,20 +119,26 @@ export async function insertFutures(connection: Connection, futures: readonly Ne
 
 /**
  * Stores a future that comes without an event, together with the answer to its request; `repeated` when the same
- * request was answered before (then nothing is stored).
+ * request was answered before, `too-many` when its owner has as many pending as they may (then nothing is stored).
  */
 export async function storeFuture(
   database: Database,
   future: NewFuture,
   transaction: (ClientTransactionKey & { readonly response: JsonObject }) | undefined,
-): Promise<'stored' | 'repeated'> {
+): Promise<'stored' | 'repeated' | 'too-many'> {
   const client = await database.pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('begin');
-    if (transaction !== undefined && !(await takeTransaction(client, transaction, future.sinceTs))) {
+    const [, isTaken, tooMany] = await sendTogether(client, () =>
+      Promise.all([
+        client.query('begin'),
+        transaction === undefined || takeTransaction(client, transaction, future.sinceTs),
+        listTooMany(client, [future]),
+      ]),
+    );
+    if (!isTaken || tooMany.length > 0) {
       await client.query('rollback');
-      return 'repeated';
+      return isTaken ? 'too-many' : 'repeated';
     }
     await Promise.all([insertFutures(client, [future]), client.query('commit')]);
     return 'stored';

@@ -54,11 +54,13 @@ export interface RoomCommit {
 
 /**
  * What became of a room in a commit. `stale`: the room has moved on, decide again. `claim-lost`: the future was
- * resolved otherwise, `repeated`: the same request was answered before; both name the one to leave out.
+ * resolved otherwise, `repeated`: the same request was answered before, `too-many-futures`: the owner of a new one has as
+ * many pending as they may; these name the one to leave out.
  */
 export type RoomCommitResult =
   | { readonly kind: 'committed'; readonly positions: readonly (number | undefined)[] }
   | { readonly kind: 'stale' }
   | { readonly kind: 'claim-lost'; readonly futureNid: number }
   | { readonly kind: 'repeated'; readonly transaction: ClientTransactionKey }
+  | { readonly kind: 'too-many-futures'; readonly futureNid: number }
   | { readonly kind: 'undone' };

@@ -289,6 +289,7 @@ async function insertDue(
       contestedStateKeyNid: undefined,
       sendNowEventId: undefined,
       mirror: undefined,
+      mostPending: count,
       alternatives: [
         {
           trigger: 'timeout',

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { cancelFuture, refreshFuture, sendAlternative, type FutureHandle } from '../../src/futures/manage.ts';
+import { scheduleEvent } from '../../src/futures/schedule.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
+import { MatrixError } from '../../src/matrix/errors.ts';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { currentPosition } from '../../src/storage/database.ts';
+import { countPendingFutures } from '../../src/storage/futures.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import type { JsonObject } from '../../src/util/json.ts';
 import { call, createFutureWorld, message, type FutureWorld } from '../futures/future-world.ts';
@@ -164,6 +167,66 @@ describe('races of futures', function () {
       'select count(*) as count from futures',
     );
     assert.equal(rows[0]?.count, Math.ceil(rounds / AT_ONCE) * AT_ONCE);
+  });
+
+  it('more requests than one may have futures, to two processes: as many as are allowed, and no more (86)', async () => {
+    const MOST = 10;
+    const config = { maxDelayedEvents: MOST };
+    const [here, there] = await Promise.all(
+      ['here', 'there'].map((seed) =>
+        createFutureWorld({ database: world.database, clock: world.clock, seed, connections: 16, config }),
+      ),
+    );
+    assert.ok(here !== undefined && there !== undefined);
+    await using _here = here;
+    await using _there = there;
+    const rounds = roundsOf(100);
+    for (let round = 0; round < rounds; round += AT_ONCE) {
+      const owner = await world.user(`owner${round}`);
+      const owned = await Promise.all([world.room(owner), world.room(owner)]);
+      const start = await currentPosition(world.deps.db);
+      const asked = Array.from({ length: 3 * MOST }, async (_, index) => {
+        const process = index % 2 === 0 ? here : there;
+        const roomId = owned[index % 3 === 0 ? 0 : 1] ?? owned[0];
+        try {
+          await soon<unknown>(process, () =>
+            index % 5 === 0
+              ? scheduleEvent(process.deps, owner, {
+                  roomId,
+                  event: {
+                    type: 'm.room.message',
+                    stateKey: undefined,
+                    content: { msgtype: 'm.text', body: 'later' },
+                  },
+                  delayMs: TIMEOUT_MS,
+                })
+              : process.createAnswer(
+                  owner,
+                  roomId,
+                  {
+                    timeout_ms: TIMEOUT_MS,
+                    ...(index % 5 < 3 ? { send_now: message(`now ${index}`) } : {}),
+                    send_on_timeout: message('later'),
+                  },
+                  `request ${index}`,
+                ),
+          );
+          return index;
+        } catch (error) {
+          assert.ok(error instanceof MatrixError, String(error));
+          assert.equal(error.errcode, 'M_LIMIT_EXCEEDED');
+          return undefined;
+        }
+      });
+      const made = (await Promise.all(asked)).filter((index) => index !== undefined);
+      assert.equal(made.length, MOST);
+      assert.equal((await countPendingFutures(world.deps.db, owner.userNid)).count, MOST);
+      const sent = await Promise.all(owned.map((roomId) => world.bodies(roomId, start)));
+      const expected = made
+        .filter((index) => index % 5 !== 0 && index % 5 < 3)
+        .map((index) => `now ${index}`);
+      assert.deepEqual(sent.flat().map(String).toSorted(), expected.toSorted());
+    }
   });
 
   it('new state in the very millisecond of the deadline: it is the newer state that stays (26)', async () => {
