@@ -72,10 +72,15 @@ const getProtocolMetadata = endpoint({
   handle: async (deps: AppservicesDeps, { params }) => ({ body: await getProtocol(deps, params.protocol) }),
 });
 
-/** Every parameter is a field to search by. Those by which a request authenticates are not the services' to see. */
-const fieldsQuery = z
-  .record(z.string(), z.string())
-  .transform(({ access_token: _, user_id: _user, ...fields }) => new URLSearchParams(fields));
+/** Those by which a request authenticates are not the services' to see. */
+const OWN_PARAMETERS = ['access_token', 'user_id', 'device_id', 'org.matrix.msc3202.device_id'];
+
+/** Every other parameter is a field to search by. */
+const fieldsQuery = z.record(z.string(), z.string()).transform((query) => {
+  const fields = new URLSearchParams(query);
+  for (const name of OWN_PARAMETERS) fields.delete(name);
+  return fields;
+});
 
 const queryLocationByProtocol = endpoint({
   name: 'queryLocationByProtocol',

@@ -28,7 +28,10 @@ const uploadCrossSigningKeysEndpoint = endpoint({
       self_signing: body.fields.self_signing_key,
       user_signing: body.fields.user_signing_key,
     };
-    if ((await uploadCrossSigningKeys(deps, requester, upload, false)) === 'stored') return { body: {} };
+    // A service has shown who it is, and its users have no passwords.
+    const isAuthentic = requester.appservice !== undefined;
+    if ((await uploadCrossSigningKeys(deps, requester, upload, isAuthentic)) === 'stored')
+      return { body: {} };
     const auth = await authenticateInteractively(deps, {
       action: 'uploadCrossSigningKeys',
       flows: [['m.login.password']],

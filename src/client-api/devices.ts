@@ -4,17 +4,20 @@ import {
   forgetDevices,
   getDevice,
   listOwnDevices,
+  putDevice,
   renameDevice,
   type DeviceDeps,
 } from '../devices/devices.ts';
 import { endpoint, type Endpoint, type Reply, type Requester } from '../http/endpoint.ts';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import type { Device } from '../storage/devices.ts';
+import type { Clock } from '../util/clock.ts';
 import type { JsonObject } from '../util/json.ts';
 import { bodyWithFields, deviceIdField, storedText } from './request-body.ts';
 import { oldPath } from './room-fields.ts';
 
 type DeletionDeps = DeviceDeps & InteractiveAuthDeps;
+type PutDeviceDeps = DeviceDeps & { readonly clock: Clock };
 
 const getDevices = endpoint({
   name: 'getDevices',
@@ -48,7 +51,12 @@ const updateDevice = endpoint({
   auth: 'guest-ok',
   rateLimit: 'write',
   body: z.object({ display_name: storedText.max(1024).optional() }),
-  handle: async (deps: DeviceDeps, { params, body, requester }) => {
+  handle: async (deps: PutDeviceDeps, { params, body, requester, ip, userAgent }) => {
+    if (requester.appservice !== undefined) {
+      const device = { deviceId: params.deviceId, displayName: body.display_name };
+      const isMade = await putDevice(deps, requester.userNid, device, { ip, userAgent });
+      return { status: isMade ? 201 : 200, body: {} };
+    }
     await renameDevice(deps, requester.userNid, params.deviceId, body.display_name);
     return { body: {} };
   },
@@ -80,7 +88,7 @@ const deleteDevices = endpoint({
 });
 
 /** https://spec.matrix.org/v1.19/client-server-api/#device-management */
-export const deviceEndpoints: readonly Endpoint<DeletionDeps>[] = [
+export const deviceEndpoints: readonly Endpoint<DeletionDeps & PutDeviceDeps>[] = [
   getDevices,
   getDeviceEndpoint,
   updateDevice,
@@ -95,6 +103,11 @@ async function deleteAuthenticated(
   deviceIds: readonly DeviceId[],
   body: JsonObject,
 ): Promise<Reply> {
+  // A service has shown who it is, and its users have no passwords.
+  if (requester.appservice !== undefined) {
+    await forgetDevices(deps, requester.userNid, deviceIds);
+    return { body: {} };
+  }
   const auth = await authenticateInteractively(deps, {
     action,
     flows: [['m.login.password']],

@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../http/authenticate.ts';
 import { notFound } from '../matrix/errors.ts';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import { deleteDeviceSettings } from '../storage/account-data.ts';
@@ -8,8 +9,10 @@ import {
   listDevices,
   recordDeviceListChanges,
   setDeviceName,
+  upsertDevice,
   type Device,
 } from '../storage/devices.ts';
+import type { Clock } from '../util/clock.ts';
 
 export interface DeviceDeps {
   readonly db: Db;
@@ -53,8 +56,31 @@ export async function renameDevice(
 }
 
 /**
+ * Makes a device of a user for whom an application service acts, or renames the one that is there: true when it was made.
+ * https://spec.matrix.org/v1.19/application-service-api/#device-management
+ */
+export async function putDevice(
+  deps: DeviceDeps & { readonly clock: Clock },
+  userNid: number,
+  device: { readonly deviceId: DeviceId; readonly displayName: string | undefined },
+  origin: RequestOrigin,
+): Promise<boolean> {
+  if ((await findDevice(deps.db, userNid, device.deviceId)) !== undefined) {
+    await renameDevice(deps, userNid, device.deviceId, device.displayName);
+    return false;
+  }
+  await inTransaction(deps.db, async (tx) => {
+    const position = await allotPositions(tx, 1);
+    await upsertDevice(tx, { userNid, ...device }, { nowTs: deps.clock.nowMs(), ...origin });
+    await recordDeviceListChanges(tx, userNid, [device.deviceId], position);
+  });
+  deps.deviceListChanged(userNid);
+  return true;
+}
+
+/**
  * Forgets devices with their sessions, keys and waiting messages; those that the user has not are passed over.
- * Authenticate the user again before.
+ * Authenticate the user again before, unless an application service acts for them.
  */
 export async function forgetDevices(
   deps: DeviceDeps,

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { crossSigning } from '../support/encryption.ts';
+import { registerUser, request, startTestServer, succeed, type TestServer } from '../support/server.ts';
+import { bridge, C, registerBridged, requestAs, succeedAs } from './bridge.ts';
+
+const ALICE = '@irc_alice:localhost';
+
+describe('devices of the users of an application service', () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await startTestServer({ config: { appservices: [bridge()] } });
+    await registerBridged(server, 'irc_alice');
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  const put = (deviceId: string, name: string) =>
+    requestAs(server, ALICE, 'PUT', `${C}/devices/${deviceId}`, { display_name: name });
+
+  it('are made by naming them, and renamed when they are there', async () => {
+    assert.equal((await put('ONE', 'first')).status, 201);
+    assert.equal((await put('ONE', 'second')).status, 200);
+    const device = await succeedAs(server, ALICE, 'GET', `${C}/devices/ONE?device_id=ONE`);
+    assert.equal(device['display_name'], 'second');
+  });
+
+  it('are removed without further authentication', async () => {
+    await put('TWO', 'second');
+    await put('THREE', 'third');
+    await succeedAs(server, ALICE, 'DELETE', `${C}/devices/TWO`, {});
+    await succeedAs(server, ALICE, 'POST', `${C}/delete_devices`, { devices: ['THREE'] });
+    for (const deviceId of ['TWO', 'THREE'])
+      assert.equal((await requestAs(server, ALICE, 'GET', `${C}/devices/${deviceId}`)).status, 404);
+  });
+
+  it('have cross-signing keys that are replaced without further authentication', async () => {
+    for (const seed of ['first', 'second']) {
+      const body = crossSigning(ALICE, seed).upload;
+      await succeedAs(server, ALICE, 'POST', `${C}/keys/device_signing/upload`, body);
+    }
+  });
+
+  it('are not made by naming them when a user does so', async () => {
+    const bob = await registerUser(server, 'bob');
+    const body = { display_name: 'mine' };
+    assert.equal((await request(server, 'PUT', `${C}/devices/ONE`, { token: bob, body })).status, 404);
+    assert.equal(
+      (await request(server, 'DELETE', `${C}/devices/${bob.deviceId}`, { token: bob })).status,
+      401,
+    );
+    await succeed(server, 'GET', `${C}/devices/${bob.deviceId}`, { token: bob });
+  });
+});
