@@ -12,10 +12,13 @@ import { nameVectorOf } from './name-words.ts';
 
 const NAMES_AT_ONCE = 2_000;
 
-/** Makes users found by what they were called when this was called. Any number of processes may do so together. */
-export async function catchUpNames(db: Db): Promise<void> {
+/**
+ * Makes users found by what they were called when this was called, or by less when told to stop. Any number of
+ * processes may do so together.
+ */
+export async function catchUpNames(db: Db, isStopped: () => boolean = () => false): Promise<void> {
   if (!(await hasNameChanges(db))) return;
-  while ((await inTransaction(db, indexBatch)) === NAMES_AT_ONCE);
+  while (!isStopped() && (await inTransaction(db, indexBatch)) === NAMES_AT_ONCE);
 }
 
 async function indexBatch(tx: Tx): Promise<number> {

@@ -17,6 +17,7 @@ import { FutureScheduler } from '../futures/scheduler.ts';
 import { forgetPush } from '../push/forget-push.ts';
 import { PushMover } from '../push/mover.ts';
 import { PushSender } from '../push/sender.ts';
+import { NameKeeper } from '../directory/name-keeper.ts';
 import { SearchIndex } from '../search/search-index.ts';
 import { SyncFeed } from '../sync/sync-feed.ts';
 import { MediaArrivals } from '../media/arrivals.ts';
@@ -171,6 +172,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const onPushersDue = (): void => pushSender.wake();
   const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
+  const nameKeeper = new NameKeeper({ db, clock, log });
   const { appservices } = config;
   const appserviceSender = new AppserviceSender({
     db,
@@ -191,6 +193,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   pushMover.start();
   pushSender.start();
   searchIndex.start();
+  nameKeeper.start();
   await guestLeaves.start();
   typing.start();
   presenceBoard.start();
@@ -254,6 +257,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       await pushMover[Symbol.asyncDispose]();
       await pushSender[Symbol.asyncDispose]();
       await searchIndex[Symbol.asyncDispose]();
+      await nameKeeper[Symbol.asyncDispose]();
       await typing[Symbol.asyncDispose]();
       await presenceBoard[Symbol.asyncDispose]();
       ignoredUsers[Symbol.dispose]();

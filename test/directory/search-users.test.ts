@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NameKeeper } from '../../src/directory/name-keeper.ts';
 import { searchUsers } from '../../src/directory/search-users.ts';
 import type { MatrixEvent } from '../../src/matrix/event.ts';
 import type { RoomId, UserId } from '../../src/matrix/identifiers.ts';
@@ -10,9 +11,11 @@ import { deleteProfileField, putProfileField } from '../../src/storage/profiles.
 import { findRoom } from '../../src/storage/rooms.ts';
 import { listCurrentStateEvents } from '../../src/storage/state-events.ts';
 import { internUsers } from '../../src/storage/users.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { localUser, makePipeline, type TestPipeline } from '../support/pipeline.ts';
 import { receive, remoteEvent, remoteUser, stateOf } from '../support/remote-server.ts';
+import { until } from '../support/until.ts';
 
 const ALICE = localUser('alice');
 const EVE = localUser('eve');
@@ -118,6 +121,21 @@ describe('the directory of users', () => {
         searches.map((found) => found.length),
         [0, 0, 0, 1],
       );
+    }
+  });
+
+  it('looks at what has changed though nobody searches', async () => {
+    const { db, pool } = test.database;
+    const isDone = async (): Promise<boolean> =>
+      (await pool.query('select from user_name_changes')).rows.length === 0;
+    await using keeper = new NameKeeper({ db, clock: world.clock, log: createLog({ level: 'silent' }) });
+    keeper.start();
+    for (const name of ['one', 'two']) {
+      await setName(ALICE, name);
+      assert.ok(!(await isDone()));
+      await until('the next look', () => world.clock.pendingTimers === 1);
+      world.clock.advance(30_000);
+      await until('the names to be looked at', isDone);
     }
   });
 
