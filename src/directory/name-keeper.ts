@@ -1,7 +1,8 @@
-import type { Db } from '../storage/database.ts';
+import { inTransaction, type Db } from '../storage/database.ts';
+import { hasNameChanges } from '../storage/user-names.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
-import { catchUpNames } from './user-names.ts';
+import { indexNames } from './user-names.ts';
 
 export interface NameKeeperDeps {
   readonly db: Db;
@@ -12,11 +13,12 @@ export interface NameKeeperDeps {
 const REST_MS = 30_000;
 
 /**
- * Looks every now and then at the names that have changed, so that where nobody searches for users the list of changes
- * does not grow, and a search finds little left to do. Every process does so.
+ * Keeps what users are found by. Looks every now and then at the names that have changed, so that where nobody searches
+ * the list of changes does not grow, and a search finds little left to do. Every process does so.
  */
 export class NameKeeper implements AsyncDisposable {
   readonly #deps: NameKeeperDeps;
+  #moving: Promise<void> | undefined;
   #working: Promise<void> | undefined;
   #timer: Timer | undefined;
   #isStopped = false;
@@ -33,19 +35,30 @@ export class NameKeeper implements AsyncDisposable {
     });
   }
 
+  /** Resolves when users are found by what they were called at the call. Rejects when the database is away. */
+  async catchUp(): Promise<void> {
+    const { db } = this.#deps;
+    while (!this.#isStopped && (await hasNameChanges(db))) {
+      // One at a time: those who wait for the same lock would keep connections from others.
+      this.#moving ??= inTransaction(db, indexNames).finally(() => {
+        this.#moving = undefined;
+      });
+      await this.#moving;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
-    await this.#working;
+    await Promise.allSettled([this.#moving, this.#working]);
   }
 
   async #catchUpQuietly(): Promise<void> {
-    const { db, log } = this.#deps;
     try {
-      await catchUpNames(db, () => this.#isStopped);
+      await this.catchUp();
     } catch (error) {
       // The top of a long-running loop: the database is away, and what is left undone will be done late.
-      log.warn({ err: error }, 'names of users cannot be looked at, trying again');
+      this.#deps.log.warn({ err: error }, 'names of users cannot be looked at, trying again');
     }
     if (!this.#isStopped) this.start();
   }

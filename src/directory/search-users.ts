@@ -2,11 +2,13 @@ import { stateSlot } from '../matrix/event.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { listUsersByName, type FoundUser } from '../storage/user-directory.ts';
 import type { JsonObject } from '../util/json.ts';
+import type { NameKeeper } from './name-keeper.ts';
 import { nameQueryOf } from './name-words.ts';
-import { catchUpNames, describeName } from './user-names.ts';
+import { describeName } from './user-names.ts';
 
 export interface UserSearchDeps extends Pick<RoomReadDeps, 'db' | 'stateKeys'> {
   readonly config: { readonly userDirectorySearchAllUsers: boolean };
+  readonly nameKeeper: Pick<NameKeeper, 'catchUp'>;
 }
 
 /** Users that were found, and whether there are more. */
@@ -31,7 +33,7 @@ export async function searchUsers(
 ): Promise<UserSearchResult> {
   const names = nameQueryOf(term);
   if (names === undefined) return { results: [], limited: false };
-  await catchUpNames(deps.db);
+  await deps.nameKeeper.catchUp();
   const keys = await deps.stateKeys.find([JOIN_RULES, HISTORY_VISIBILITY]);
   const found = await listUsersByName(deps.db, {
     ...names,

@@ -1,29 +1,15 @@
-import { inTransaction, type Db, type Tx } from '../storage/database.ts';
+import type { Tx } from '../storage/database.ts';
 import type { FoundUser } from '../storage/user-directory.ts';
-import {
-  hasNameChanges,
-  listNames,
-  replaceNames,
-  takeNameChanges,
-  type UserName,
-} from '../storage/user-names.ts';
+import { listNames, replaceNames, takeNameChanges, type UserName } from '../storage/user-names.ts';
 import { isJsonObject } from '../util/json.ts';
 import { nameVectorOf } from './name-words.ts';
 
 const NAMES_AT_ONCE = 2_000;
 
-/**
- * Makes users found by what they were called when this was called, or by less when told to stop. Any number of
- * processes may do so together.
- */
-export async function catchUpNames(db: Db, isStopped: () => boolean = () => false): Promise<void> {
-  if (!(await hasNameChanges(db))) return;
-  while (!isStopped() && (await inTransaction(db, indexBatch)) === NAMES_AT_ONCE);
-}
-
-async function indexBatch(tx: Tx): Promise<number> {
-  const { taken, keys } = await takeNameChanges(tx, NAMES_AT_ONCE);
-  if (keys.length === 0) return taken;
+/** Writes down what has become of some of the names that have changed. Any number of processes may do so together. */
+export async function indexNames(tx: Tx): Promise<void> {
+  const keys = await takeNameChanges(tx, NAMES_AT_ONCE);
+  if (keys.length === 0) return;
   const names = await listNames(tx, keys);
   await replaceNames(
     tx,
@@ -38,7 +24,6 @@ async function indexBatch(tx: Tx): Promise<number> {
       };
     }),
   );
-  return taken;
 }
 
 /** What is shown of a user; what is empty or no text is nothing. */

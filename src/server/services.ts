@@ -91,6 +91,7 @@ export interface Services
   readonly pushSender: PushSender;
   readonly catchUpPush: (upTo: number) => Promise<void>;
   readonly searchIndex: SearchIndex;
+  readonly nameKeeper: NameKeeper;
   readonly futureScheduler: FutureScheduler;
   readonly guestLeaves: GuestLeaves;
   readonly fileStore: FileStore;
@@ -229,6 +230,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     pushSender,
     catchUpPush: (upTo) => pushMover.catchUp(upTo),
     searchIndex,
+    nameKeeper,
     futureScheduler,
     guestLeaves,
     fileStore: new FileSystemStore(join(config.dataDir, 'media'), random),

@@ -42,20 +42,14 @@ export async function hasNameChanges(db: Db): Promise<boolean> {
  * Takes over some of the changes, the oldest first, for who writes down in the same transaction what has become of them.
  * Whoever else wants to waits until it ends: of two who look at one name the later must not write first.
  */
-export async function takeNameChanges(
-  tx: Tx,
-  limit: number,
-): Promise<{ readonly taken: number; readonly keys: readonly NameKey[] }> {
+export async function takeNameChanges(tx: Tx, limit: number): Promise<NameKey[]> {
   await sql`select pg_advisory_xact_lock(${NAMES_LOCK})`.execute(tx);
   const { rows } = await sql<UserNameChangeTable>`
     delete from user_name_changes
     where change_nid in (select change_nid from user_name_changes order by change_nid limit ${limit})
     returning user_nid, room_nid`.execute(tx);
   const keys = new Map(rows.map((row) => [`${row.user_nid} ${row.room_nid}`, row]));
-  return {
-    taken: rows.length,
-    keys: [...keys.values()].map((row) => ({ userNid: row.user_nid, roomNid: row.room_nid })),
-  };
+  return [...keys.values()].map((row) => ({ userNid: row.user_nid, roomNid: row.room_nid }));
 }
 
 interface UserNameRow {

@@ -24,9 +24,11 @@ const DAN = remoteUser('dan');
 describe('the directory of users', () => {
   let test: TestDatabase;
   let world: TestPipeline;
+  let keepers: NameKeeper[];
   beforeEach(async () => {
     test = await createTestDatabase({ connections: 8 });
     world = makePipeline(test);
+    keepers = [makeKeeper(), makeKeeper()];
     for (const userId of [ALICE, EVE]) await addAccount(userId);
   });
   afterEach(async () => {
@@ -34,6 +36,14 @@ describe('the directory of users', () => {
     await test[Symbol.asyncDispose]();
   });
 
+  const makeKeeper = (): NameKeeper =>
+    new NameKeeper({ db: test.database.db, clock: world.clock, log: createLog({ level: 'silent' }) });
+  /** Each search is at another process. */
+  const nextKeeper = (): NameKeeper => {
+    const keeper = keepers.shift() ?? makeKeeper();
+    keepers.push(keeper);
+    return keeper;
+  };
   const nidOf = async (userId: UserId): Promise<number> => {
     const nid = (await internUsers(test.database.db, [userId])).get(userId);
     assert.ok(nid !== undefined);
@@ -57,6 +67,7 @@ describe('the directory of users', () => {
       db: test.database.db,
       stateKeys: world.pipeline.stateKeys,
       config: { userDirectorySearchAllUsers: false },
+      nameKeeper: nextKeeper(),
     };
     return [...(await searchUsers(deps, { userNid: await nidOf(searcher) }, term, 10)).results];
   };
@@ -125,10 +136,10 @@ describe('the directory of users', () => {
   });
 
   it('looks at what has changed though nobody searches', async () => {
-    const { db, pool } = test.database;
+    const { pool } = test.database;
     const isDone = async (): Promise<boolean> =>
       (await pool.query('select from user_name_changes')).rows.length === 0;
-    await using keeper = new NameKeeper({ db, clock: world.clock, log: createLog({ level: 'silent' }) });
+    await using keeper = makeKeeper();
     keeper.start();
     for (const name of ['one', 'two']) {
       await setName(ALICE, name);
