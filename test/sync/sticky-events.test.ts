@@ -13,6 +13,7 @@ import {
   objectAt,
   type RoomAnswer,
   type SyncWorld,
+  untilWaiting,
 } from './sync-world.ts';
 
 const MINUTE = 60_000;
@@ -97,6 +98,30 @@ describe('sticky events in /sync', () => {
     const synced = await world.sync(BOB, { since: next, filter });
     assert.deepEqual(stickyIn(synced.room('join', roomId)), ['not to be missed']);
     assert.deepEqual(named(synced.room('join', roomId)?.timeline), []);
+  });
+
+  it('wake a client that waits, though the filter keeps them out of the timeline', async () => {
+    const filter = JSON.stringify({
+      room: { timeline: { not_types: ['m.room.message'] }, state: { types: [] } },
+    });
+    const { next } = await world.sync(BOB, { filter });
+    const waiting = world.sync(BOB, { since: next, filter, timeoutMs: MINUTE });
+    await untilWaiting(world);
+    await world.test.send(roomId, ALICE, 'not for bob');
+    await stick('for bob');
+    assert.deepEqual(stickyIn((await waiting).room('join', roomId)), ['for bob']);
+  });
+
+  it('come in the form that the filter asks for', async () => {
+    await stick('in short');
+    await chat();
+    const filter = (more: object): string => JSON.stringify({ room: { timeline: { limit: 2 } }, ...more });
+    const short = await world.sync(BOB, { filter: filter({ event_fields: ['content.body'] }) });
+    const [event] = eventsIn(short.room('join', roomId)?.body['msc4354_sticky']) ?? [];
+    assert.deepEqual(event, { content: { body: 'in short' } });
+    const pdus = await world.sync(BOB, { filter: filter({ event_format: 'federation' }) });
+    const [pdu = {}] = eventsIn(pdus.room('join', roomId)?.body['msc4354_sticky']) ?? [];
+    assert.ok('signatures' in pdu);
   });
 
   it('come no more when their time is over, nor say that they are sticky', async () => {
