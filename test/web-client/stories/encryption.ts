@@ -90,6 +90,8 @@ export function encryptionStory({
       name: 'The second browser takes the keys from the backup and reads what was written before',
       run: async () => {
         await restoreBackup(phone.page, securityKey);
+        // Cinny tries again what it could not decrypt when it starts.
+        await phone.page.reload();
         await see(phone.page, 'The reef is north');
         await see(phone.page, 'Then we steer south');
         await seePicture(phone.page, PICTURE, picture.widthPx);
