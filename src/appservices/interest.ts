@@ -1,5 +1,5 @@
 import { coversAlias, coversRoom, coversUser, type Appservice } from '../matrix/appservices.ts';
-import { parseUserId, type UserId } from '../matrix/identifiers.ts';
+import { parseUserId, type RoomId, type UserId } from '../matrix/identifiers.ts';
 import { membershipIn, memberSlot } from '../matrix/power-levels.ts';
 import { readableEvent } from '../rooms/client-events.ts';
 import { findStateEvents, stateAt, type RoomReadDeps } from '../rooms/read-state.ts';
@@ -39,6 +39,24 @@ export async function pickInteresting(
     if (isPicked) picked.push(event);
   }
   return picked;
+}
+
+/** Those of the rooms that concern the service now: one of its users is there, or they are in its namespaces. */
+export async function pickOwnRooms<Room extends { readonly roomNid: number; readonly roomId: RoomId }>(
+  deps: RoomReadDeps,
+  appservice: Appservice,
+  rooms: readonly Room[],
+): Promise<Room[]> {
+  if (rooms.length === 0) return [];
+  const roomNids = rooms.map(({ roomNid }) => roomNid);
+  const memberships = await listLocalMemberships(deps.db, roomNids);
+  const ownRooms = new Set([
+    ...(await listRoomsByAlias(deps, appservice, roomNids)),
+    ...memberships
+      .filter(({ membership, userId }) => membership === 'join' && coversUser(appservice, userId))
+      .map(({ roomNid }) => roomNid),
+  ]);
+  return rooms.filter(({ roomNid, roomId }) => ownRooms.has(roomNid) || coversRoom(appservice, roomId));
 }
 
 /** The user whom a member event is about. */

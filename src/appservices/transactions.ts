@@ -4,7 +4,9 @@ import { findAccount } from '../storage/accounts.ts';
 import { listEventsForAppservices } from '../storage/appservice-streams.ts';
 import type { StoredEvent } from '../storage/events.ts';
 import { findUserNid } from '../storage/users.ts';
+import type { JsonObject } from '../util/json.ts';
 import { callAppservice, type CallDeps, type CallOutcome } from './call.ts';
+import { listEphemera } from './ephemera.ts';
 import { memberTarget, pickInteresting } from './interest.ts';
 import { askForUser } from './queries.ts';
 
@@ -35,13 +37,26 @@ export async function makeTransaction(
   const events = await listEventsForAppservices(deps.db, after, upTo, MOST_EVENTS);
   const reached = events.length < MOST_EVENTS ? upTo : (events.at(-1)?.position ?? upTo);
   const picked = await pickInteresting(deps, appservice, events);
-  if (picked.length === 0) return { reached, body: undefined };
+  const ephemeral = await listEphemera(deps, appservice, { after, upTo: reached });
+  if (picked.length === 0 && ephemeral.length === 0) return { reached, body: undefined };
   await introduceUsers(deps, appservice, picked, signal);
-  const userNid = await findUserNid(deps.db, appservice.sender);
-  if (userNid === undefined) throw new Error(`${appservice.sender} does not exist`);
-  const viewer = { userId: appservice.sender, userNid, sessionNid: undefined };
-  const rendered = await renderEvents(deps, picked, viewer, { withRoomId: true });
-  return { reached, body: JSON.stringify({ events: rendered }) };
+  const rendered = await render(deps, appservice, picked);
+  return { reached, body: JSON.stringify({ events: rendered, ...describeEphemera(ephemeral) }) };
+}
+
+async function render(
+  deps: TransactionDeps,
+  { sender }: Appservice,
+  events: readonly StoredEvent[],
+): Promise<JsonObject[]> {
+  const userNid = await findUserNid(deps.db, sender);
+  if (userNid === undefined) throw new Error(`${sender} does not exist`);
+  return renderEvents(deps, events, { userId: sender, userNid, sessionNid: undefined }, { withRoomId: true });
+}
+
+/** Services look for it under the name that it has, or under the one that it had before v1.13. */
+function describeEphemera(ephemeral: readonly JsonObject[]): JsonObject {
+  return ephemeral.length === 0 ? {} : { ephemeral, 'de.sorunome.msc2409.ephemeral': ephemeral };
 }
 
 async function introduceUsers(

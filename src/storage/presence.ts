@@ -187,6 +187,22 @@ export async function listPresenceChanges(db: Db, query: PresenceQuery): Promise
   return rows.map(readOwnedRow);
 }
 
+/** The presence of members of some rooms, where it changed in `(after, upTo]`. */
+export async function listPresenceIn(
+  db: Db,
+  roomNids: readonly number[],
+  after: number,
+  upTo: number,
+): Promise<OwnedPresence[]> {
+  const { rows } = await sql<OwnedPresenceRow>`
+    select p.*, u.user_id from presence p join users u on u.user_nid = p.user_nid
+    where p.position > ${after} and p.position <= ${upTo} and exists (
+      select from memberships m
+      where m.user_nid = p.user_nid and m.membership = 'join' and m.room_nid = any(${roomNids}::bigint[]))
+    order by p.position, p.user_nid`.execute(db);
+  return rows.map(readOwnedRow);
+}
+
 interface OwnedPresenceRow extends PresenceTable {
   readonly user_id: UserId;
 }

@@ -85,6 +85,20 @@ export async function listReceipts(
   return rows.map((row) => ({ ...readRow(row), userId: row.user_id }));
 }
 
+/** All receipts of some rooms that changed in `(after, upTo]`; private ones are not for everyone to see. */
+export async function listAllReceipts(
+  db: Db,
+  roomNids: readonly number[],
+  after: number,
+  upTo: number,
+): Promise<OwnedReceipt[]> {
+  const { rows } = await sql<ReceiptTable & { user_id: UserId }>`
+    select r.*, u.user_id from receipts r join users u on u.user_nid = r.user_nid
+    where r.room_nid = any(${roomNids}::bigint[]) and r.position > ${after} and r.position <= ${upTo}
+    order by r.position, r.user_nid, r.type, r.thread_id`.execute(db);
+  return rows.map((row) => ({ ...readRow(row), userId: row.user_id }));
+}
+
 /** A user's own receipts in some rooms, private ones too: what unread counts start from. */
 export async function listReceiptsOf(
   db: Db,

@@ -4,7 +4,7 @@ import { listReceipts } from '../storage/receipts.ts';
 import { listTypers, listTypingChanges } from '../storage/typing.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
-import { renderReceipts } from './receipts.ts';
+import { renderReceipts } from '../ephemeral/render-receipts.ts';
 import type { Standing } from './standings.ts';
 
 /** Before everything that has a position. */
