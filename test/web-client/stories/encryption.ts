@@ -98,11 +98,12 @@ export function encryptionStory({
       },
     },
     {
-      name: 'Alice writes from there, and Bob reads it',
+      name: 'Alice writes from there, and Bob and her first browser read it',
       run: async () => {
         await header(phone.page, ROOM.name).waitFor();
         await say(phone.page, 'South it is');
         await see(bob.page, 'South it is');
+        await see(alice.page, 'South it is');
       },
     },
   ];
