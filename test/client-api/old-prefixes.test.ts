@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { registerUser, request, startTestServer, succeed, type TestServer } from '../support/server.ts';
+import {
+  registerUser,
+  request,
+  startTestServer,
+  succeed,
+  type TestServer,
+  textAt,
+} from '../support/server.ts';
 
 const R0 = '/_matrix/client/r0';
 
@@ -29,11 +36,12 @@ describe('clients from before v1.1', () => {
 
   it('find filters, capabilities and messages to devices there too', async () => {
     const alice = await registerUser(server, 'alice');
-    const { filter_id: id } = await succeed(server, 'POST', `${R0}/user/${alice.userId}/filter`, {
+    const made = await succeed(server, 'POST', `${R0}/user/${alice.userId}/filter`, {
       token: alice,
       body: { event_format: 'client' },
     });
-    const filter = await succeed(server, 'GET', `${R0}/user/${alice.userId}/filter/${String(id)}`, {
+    const id = textAt(made, 'filter_id');
+    const filter = await succeed(server, 'GET', `${R0}/user/${alice.userId}/filter/${id}`, {
       token: alice,
     });
     assert.deepEqual(filter, { event_format: 'client' });

@@ -52,9 +52,8 @@ describe('the listeners of a server', () => {
 
 function getJson(url: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    get(url, { ca: TEST_CERTIFICATE, agent: false }, (response) => json(response).then(resolve, reject)).on(
-      'error',
-      reject,
-    );
+    get(url, { ca: TEST_CERTIFICATE, agent: false }, (response) => {
+      json(response).then(resolve, reject);
+    }).on('error', reject);
   });
 }
