@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -30,7 +29,9 @@ export class FileSystemStore implements FileStore {
     const unfinished = join(this.#unfinished, fileName);
     await mkdir(this.#unfinished, { recursive: true, mode: 0o700 });
     try {
-      const file = createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true });
+      // Opened before anything is read: content that fails at once must not leave a file that is opened after it was removed.
+      const opened = await open(unfinished, 'wx', 0o600);
+      const file = opened.createWriteStream({ flush: true });
       await pipeline(content, file);
       await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
       await rename(unfinished, path);
