@@ -32,6 +32,7 @@ import { findPredecessor } from '../rooms/find-predecessor.ts';
 import { GuestLeaves } from '../rooms/guest-leaves.ts';
 import { Pipeline } from '../rooms/pipeline.ts';
 import { StickyUpkeep } from '../rooms/sticky-upkeep.ts';
+import { UpgradeFollowers } from '../rooms/upgrade-followers.ts';
 import type { FindMemberProfile, OnJoined } from '../rooms/membership.ts';
 import type { CommittedChange } from '../rooms/room-queue.ts';
 import type { StateKeys } from '../storage/rooms.ts';
@@ -94,6 +95,7 @@ export interface Services
   readonly nameKeeper: NameKeeper;
   readonly futureScheduler: FutureScheduler;
   readonly guestLeaves: GuestLeaves;
+  readonly upgradeFollowers: UpgradeFollowers;
   readonly fileStore: FileStore;
   readonly mediaArrivals: MediaArrivals;
   readonly thumbnailer: Thumbnailer;
@@ -147,6 +149,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       noteSenders(presenceBoard, identity, change);
       stickyUpkeep.note(change);
       guestLeaves.note(change);
+      upgradeFollowers.note(change);
     },
   });
   const futureScheduler = new FutureScheduler({
@@ -166,6 +169,11 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   });
   const { trie, stateKeys } = pipeline;
   const stickyUpkeep = new StickyUpkeep({ db, pipeline, clock, log });
+  const onJoined: OnJoined = async (user, roomId) => {
+    const rooms = await findPredecessor({ db, trie, stateKeys }, roomId);
+    if (rooms !== undefined) await followUpgrade({ db, hub }, user, rooms);
+  };
+  const upgradeFollowers = new UpgradeFollowers({ db, log, onJoined });
   const { serverName } = config;
   const guestLeaves = new GuestLeaves({ db, trie, stateKeys, pipeline, clock, random, serverName, log });
   const { allowPrivateIps } = config;
@@ -217,10 +225,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     trie,
     stateKeys,
     memberProfile: (userId) => findMemberProfile({ db }, userId),
-    onJoined: async (user, roomId) => {
-      const rooms = await findPredecessor({ db, trie, stateKeys }, roomId);
-      if (rooms !== undefined) await followUpgrade({ db, hub }, user, rooms);
-    },
+    onJoined,
+    upgradeFollowers,
     ignoredUsers,
     typing,
     presenceBoard,
@@ -255,6 +261,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
       await stickyUpkeep[Symbol.asyncDispose]();
       await guestLeaves[Symbol.asyncDispose]();
       await pipeline[Symbol.asyncDispose]();
+      await upgradeFollowers[Symbol.asyncDispose]();
       await appserviceSender[Symbol.asyncDispose]();
       await pushMover[Symbol.asyncDispose]();
       await pushSender[Symbol.asyncDispose]();

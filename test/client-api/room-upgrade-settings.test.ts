@@ -91,6 +91,28 @@ describe('what a user set for a room that was replaced', () => {
     assert.deepEqual(await tagsOf(bob, replacement), { 'm.favourite': { order: 0.9 } });
   });
 
+  it('holds in a room made by hand for its maker, once the tombstone of the other names it', async () => {
+    const roomId = await makeSharedRoom(server, alice, bob, { room_version: '11' });
+    for (const user of [alice, bob]) {
+      await tag(user, roomId, 'm.favourite', 0.5);
+      await put(user, rulePath('room', roomId), DONT_NOTIFY);
+    }
+    const replacement = await makeRoom(server, alice, {
+      room_version: '11',
+      preset: 'public_chat',
+      creation_content: { predecessor: { room_id: roomId } },
+    });
+    assert.equal(await ruleStatus(alice, 'room', replacement), 404);
+    const tombstone = { body: 'moved', replacement_room: replacement };
+    await putState(server, alice, roomId, 'm.room.tombstone', tombstone);
+    await server.services.upgradeFollowers.idle();
+    assert.deepEqual(await tagsOf(alice, replacement), { 'm.favourite': { order: 0.5 } });
+    assert.equal(await ruleStatus(alice, 'room', replacement), 200);
+    assert.equal(await ruleStatus(bob, 'room', replacement), 404);
+    await act(server, bob, replacement, 'join');
+    assert.equal(await ruleStatus(bob, 'room', replacement), 200);
+  });
+
   it('stays where it is when a room only claims to replace it', async () => {
     const roomId = await makeSharedRoom(server, alice, bob, { room_version: '11' });
     await tag(bob, roomId, 'm.favourite', 0.5);
