@@ -8,14 +8,13 @@ import {
   type AccountDataKey,
 } from '../storage/account-data.ts';
 import { allotPositions, inTransaction, type Db } from '../storage/database.ts';
-import { findPushRuleset } from '../storage/push-rules.ts';
+import { findPushRuleset, type RulesetDeps } from '../storage/push-rules.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { DeactivationHook } from './deactivate.ts';
 
-export interface AccountDataDeps {
-  readonly db: Db;
+export interface AccountDataDeps extends RulesetDeps {
   readonly hub: Pick<StreamHub, 'announce'>;
 }
 
@@ -44,14 +43,14 @@ const MAX_TYPE_BYTES = 255;
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3useruseridaccount_datatype
  */
 export async function getAccountData(
-  deps: Pick<AccountDataDeps, 'db'>,
+  deps: RulesetDeps,
   owner: AccountDataOwner,
   name: AccountDataName,
 ): Promise<JsonObject> {
   requireOwn(owner, name);
   // Everybody has push rules, also who never changed any: none of them are stored then.
   if (name.type === PUSH_RULES && name.roomId === undefined)
-    return pushRulesContent(await findPushRuleset(deps.db, owner));
+    return pushRulesContent(await findPushRuleset(deps, owner));
   const key = await findKey(deps, owner, name);
   const content = key === undefined ? undefined : await findContent(deps.db, key);
   if (content === undefined) throw notFound(`There is no account data of type ${JSON.stringify(name.type)}.`);

@@ -1,4 +1,5 @@
 import type { RoomId, UserId } from '../matrix/identifiers.ts';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { pushRulesContent } from '../matrix/push-rules/push-rule.ts';
 import { listReplacementRules, type ReplacementRule } from '../matrix/push-rules/replaced-room.ts';
 import { MOST_USER_RULES } from '../matrix/push-rules/ruleset.ts';
@@ -16,7 +17,7 @@ import {
 import type { StreamHub } from '../storage/stream-hub.ts';
 import { isJsonArray, isJsonObject, type JsonObject } from '../util/json.ts';
 
-export interface FollowUpgradeDeps {
+export interface FollowUpgradeDeps extends PredefinedRules {
   readonly db: Db;
   readonly hub: Pick<StreamHub, 'announce'>;
 }
@@ -48,7 +49,7 @@ export async function followUpgrade(
     const written = [
       await copyTags(tx, user.userNid, rooms, allotted),
       await copyDirect(tx, user.userNid, rooms, allotted),
-      await copyPushRules(tx, user, rooms, allotted),
+      await copyPushRules({ ...deps, db: tx }, user, rooms, allotted),
     ];
     return written.includes(true) ? allotted : undefined;
   });
@@ -96,17 +97,18 @@ async function copyDirect(
 }
 
 async function copyPushRules(
-  tx: Tx,
+  deps: PredefinedRules & { readonly db: Tx },
   owner: PushRuleOwner,
   { from, to }: ReplacedRoom,
   position: number,
 ): Promise<boolean> {
+  const { db: tx } = deps;
   const { userNid } = owner;
   const added = listReplacementRules(await listAllUserPushRules(tx, userNid), from.roomId, to.roomId);
   if (added.length === 0 || (await countUserPushRules(tx, userNid)) + added.length > MOST_USER_RULES)
     return false;
   for (const replacement of added) await addRule(tx, userNid, replacement);
-  const content = JSON.stringify(pushRulesContent(await findPushRuleset(tx, owner)));
+  const content = JSON.stringify(pushRulesContent(await findPushRuleset(deps, owner)));
   await putAccountData(tx, { userNid, roomNid: undefined, type: 'm.push_rules' }, content, position);
   return true;
 }

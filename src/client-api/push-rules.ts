@@ -19,7 +19,7 @@ import {
 import { findPushRuleset } from '../storage/push-rules.ts';
 import { storedText } from './request-body.ts';
 
-type ReadDeps = Pick<PushRuleDeps, 'db'>;
+type ReadDeps = Omit<PushRuleDeps, 'hub'>;
 
 const ROOT = '/_matrix/client/v3/pushrules';
 const OLD_ROOT = '/_matrix/client/r0/pushrules';
@@ -34,8 +34,8 @@ const getPushRules = endpoint({
   alsoAt: [ROOT, OLD_ROOT, `${OLD_ROOT}/`],
   auth: 'user',
   rateLimit: 'read',
-  handle: async ({ db }: ReadDeps, { requester }) => ({
-    body: pushRulesContent(await findPushRuleset(db, requester)),
+  handle: async (deps: ReadDeps, { requester }) => ({
+    body: pushRulesContent(await findPushRuleset(deps, requester)),
   }),
 });
 
@@ -46,8 +46,8 @@ const getPushRulesGlobal = endpoint({
   alsoAt: [GLOBAL, OLD_GLOBAL, `${OLD_GLOBAL}/`],
   auth: 'user',
   rateLimit: 'read',
-  handle: async ({ db }: ReadDeps, { requester }) => ({
-    body: renderPushRuleset(await findPushRuleset(db, requester)),
+  handle: async (deps: ReadDeps, { requester }) => ({
+    body: renderPushRuleset(await findPushRuleset(deps, requester)),
   }),
 });
 
@@ -59,9 +59,9 @@ const getPushRulesOfKind = endpoint({
   alsoAt: [`${GLOBAL}/{kind}`, `${OLD_GLOBAL}/{kind}`, `${OLD_GLOBAL}/{kind}/`],
   auth: 'user',
   rateLimit: 'read',
-  handle: async ({ db }: ReadDeps, { params, requester }) => {
+  handle: async (deps: ReadDeps, { params, requester }) => {
     const kind = requirePushRuleKind(params.kind);
-    return { body: renderPushRulesOf(await findPushRuleset(db, requester), kind) };
+    return { body: renderPushRulesOf(await findPushRuleset(deps, requester), kind) };
   },
 });
 

@@ -1,6 +1,6 @@
 import type { Setting } from './setting.ts';
 import { parseSupportContacts, type SupportContact } from './support-contacts.ts';
-import { parseHttpUrl, parseList, parseText, wholeNumberFrom } from './values.ts';
+import { parseHttpUrl, parseList, parseSwitch, parseText, wholeNumberFrom } from './values.ts';
 
 /** What clients are offered beside rooms: other ways to log in, calls, help. */
 
@@ -62,6 +62,16 @@ export const SUPPORT_PAGE: Setting<string | undefined> = {
   fallbackText: 'none',
 };
 
+export const LEGACY_MENTIONS: Setting<boolean> = {
+  key: 'legacy_mentions',
+  about:
+    'Whether names and @room in the text of a message notify where its sender does not say whom it mentions, as before v1.17 of the specification',
+  expects: 'on or off',
+  parse: parseSwitch,
+  fallback: false,
+  fallbackText: 'off',
+};
+
 /** All of them, in the order in which they are printed. */
 export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [
   LOGIN_TOKEN_LIFETIME,
@@ -70,6 +80,7 @@ export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [
   TURN_TTL,
   SUPPORT_CONTACTS,
   SUPPORT_PAGE,
+  LEGACY_MENTIONS,
 ];
 
 /** The scheme and what must follow it; the rest is for the clients' WebRTC to read. */

@@ -52,6 +52,7 @@ export interface Config {
     readonly contacts: readonly SupportContact[];
     readonly page: string | undefined;
   };
+  readonly legacyMentions: boolean;
 }
 
 /** A configuration, or everything that is wrong with it: each complaint names the key, the value and what would be right. */
@@ -121,6 +122,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       contacts: read(clientSettings.SUPPORT_CONTACTS) ?? [],
       page: read(clientSettings.SUPPORT_PAGE),
     },
+    legacyMentions: read(clientSettings.LEGACY_MENTIONS),
   };
   complaints.push(...listTlsGaps(config, texts), ...listTurnGaps(turnUris, turnSecret, texts));
   return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };

@@ -1,5 +1,6 @@
 import { toClientEvent } from '../matrix/client-event.ts';
 import type { PushedEvent } from '../matrix/push-rules/conditions.ts';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import type { Evaluator, PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import { isStateEvent, stateSlot, type StateSlot } from '../matrix/event.ts';
 import { parseUserId, type UserId } from '../matrix/identifiers.ts';
@@ -39,7 +40,7 @@ export interface Audience {
   displayNamesIn(event: ReadableEvent): Promise<ReadonlyMap<UserId, string>>;
 }
 
-export interface AudienceDeps extends RoomReadDeps {
+export interface AudienceDeps extends RoomReadDeps, PredefinedRules {
   readonly compiler: PushRuleCompiler;
 }
 
@@ -53,7 +54,7 @@ export async function loadAudience(deps: AudienceDeps, events: readonly Readable
   const everybody = new Map<number, Recipient>(members.map((member) => [member.userNid, member]));
   for (const [userId, userNid] of invited) everybody.set(userNid, { userId, userNid });
   const recipients = [...everybody.values()];
-  const rulesets = await listPushRulesets(db, recipients);
+  const rulesets = await listPushRulesets(deps, recipients);
   const evaluators = new Map(
     [...rulesets].map(([userNid, ruleset]) => [userNid, deps.compiler.compile(ruleset)]),
   );

@@ -4,7 +4,7 @@ import { checkNewRuleId } from '../matrix/push-rules/parse-rule.ts';
 import { pushRulesContent, type PushRule, type PushRuleKind } from '../matrix/push-rules/push-rule.ts';
 import { findPushRule, isDefaultRuleId, MOST_USER_RULES } from '../matrix/push-rules/ruleset.ts';
 import { putAccountData } from '../storage/account-data.ts';
-import { allotPositions, inTransaction, type Db, type Tx } from '../storage/database.ts';
+import { allotPositions, inTransaction, type Tx } from '../storage/database.ts';
 import {
   changeDefaultPushRule,
   countUserPushRules,
@@ -14,11 +14,11 @@ import {
   orderPushRules,
   putUserPushRule,
   type PushRuleOwner,
+  type RulesetDeps,
 } from '../storage/push-rules.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 
-export interface PushRuleDeps {
-  readonly db: Db;
+export interface PushRuleDeps extends RulesetDeps {
   readonly hub: Pick<StreamHub, 'announce'>;
 }
 
@@ -36,11 +36,11 @@ export interface PushRuleWish extends Pick<PushRule, 'conditions' | 'pattern' | 
 
 /** One rule of a user. Throws 404 M_NOT_FOUND. */
 export async function getPushRule(
-  deps: Pick<PushRuleDeps, 'db'>,
+  deps: RulesetDeps,
   owner: PushRuleOwner,
   name: PushRuleName,
 ): Promise<PushRule> {
-  const rule = findPushRule(await findPushRuleset(deps.db, owner), name.kind, name.ruleId);
+  const rule = findPushRule(await findPushRuleset(deps, owner), name.kind, name.ruleId);
   if (rule === undefined) throw noSuchRule(name);
   return rule;
 }
@@ -92,7 +92,7 @@ export async function adjustPushRule(
   change: Partial<Pick<PushRule, 'enabled' | 'actions'>>,
 ): Promise<void> {
   await changeRules(deps, owner, async (tx) => {
-    const rule = await getPushRule({ db: tx }, owner, name);
+    const rule = await getPushRule({ ...deps, db: tx }, owner, name);
     if (isDefaultRuleId(name.ruleId)) {
       const { enabled, actions } = change;
       await changeDefaultPushRule(tx, owner.userNid, { ...name, enabled, actions });
@@ -111,7 +111,7 @@ async function changeRules(
   const position = await inTransaction(deps.db, async (tx) => {
     const allotted = await allotPositions(tx, 1);
     await change(tx);
-    const content = JSON.stringify(pushRulesContent(await findPushRuleset(tx, owner)));
+    const content = JSON.stringify(pushRulesContent(await findPushRuleset({ ...deps, db: tx }, owner)));
     const key = { userNid: owner.userNid, roomNid: undefined, type: 'm.push_rules' };
     await putAccountData(tx, key, content, allotted);
     return allotted;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { currentPosition, forgoFlush, inTransaction, type Db, type Tx } from '../storage/database.ts';
@@ -20,7 +21,7 @@ import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { applyPushRules } from './apply-rules.ts';
 
-export interface PushMoverDeps extends RoomReadDeps {
+export interface PushMoverDeps extends RoomReadDeps, PredefinedRules {
   readonly hub: Pick<StreamHub, 'subscribe'>;
   readonly clock: Clock;
   readonly log: Log;

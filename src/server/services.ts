@@ -65,6 +65,7 @@ export interface Services
       | 'loginTokenLifetimeMs'
       | 'turn'
       | 'support'
+      | 'legacyMentions'
     >,
     AsyncDisposable {
   readonly config: Config;
@@ -171,15 +172,15 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const stickyUpkeep = new StickyUpkeep({ db, pipeline, clock, log });
   const onJoined: OnJoined = async (user, roomId) => {
     const rooms = await findPredecessor({ db, trie, stateKeys }, roomId);
-    if (rooms !== undefined) await followUpgrade({ db, hub }, user, rooms);
+    if (rooms !== undefined) await followUpgrade({ db, hub, legacyMentions }, user, rooms);
   };
   const upgradeFollowers = new UpgradeFollowers({ db, log, onJoined });
-  const { serverName } = config;
+  const { serverName, legacyMentions } = config;
   const guestLeaves = new GuestLeaves({ db, trie, stateKeys, pipeline, clock, random, serverName, log });
   const { allowPrivateIps } = config;
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
-  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue });
+  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue, legacyMentions });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
   const nameKeeper = new NameKeeper({ db, clock, log });
   const { appservices } = config;

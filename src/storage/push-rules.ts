@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import {
   parsePushRuleKind,
   readRuleParts,
@@ -45,25 +46,31 @@ export interface PushRuleOwner {
   readonly userId: UserId;
 }
 
+/** What reading all rules of a user takes. */
+export interface RulesetDeps extends PredefinedRules {
+  readonly db: Db;
+}
+
 /** All push rules of a user, those that every user has among them. */
-export async function findPushRuleset(db: Db, owner: PushRuleOwner): Promise<PushRuleset> {
-  const ruleset = (await listPushRulesets(db, [owner])).get(owner.userNid);
+export async function findPushRuleset(deps: RulesetDeps, owner: PushRuleOwner): Promise<PushRuleset> {
+  const ruleset = (await listPushRulesets(deps, [owner])).get(owner.userNid);
   if (ruleset === undefined) throw new Error('every user has push rules');
   return ruleset;
 }
 
 /** All push rules of each of many users, by interned id, in two queries. */
 export async function listPushRulesets(
-  db: Db,
+  deps: RulesetDeps,
   owners: readonly PushRuleOwner[],
 ): Promise<Map<number, PushRuleset>> {
+  const { db } = deps;
   const userNids = owners.map((owner) => owner.userNid);
   const written = await listWritten(db, userNids);
   const changes = await listDefaultChanges(db, userNids);
   return new Map(
     owners.map(({ userNid, userId }) => [
       userNid,
-      composePushRuleset(userId, written.get(userNid) ?? [], changes.get(userNid) ?? []),
+      composePushRuleset(userId, written.get(userNid) ?? [], changes.get(userNid) ?? [], deps),
     ]),
   );
 }

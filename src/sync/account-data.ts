@@ -42,7 +42,7 @@ async function readWhole(scope: SyncScope): Promise<AccountDatum[]> {
 
 /** Everybody has push rules, also who never changed any: none of them are stored then. */
 async function readPushRules({ deps, viewer }: SyncScope): Promise<AccountDatum> {
-  const content = pushRulesContent(await findPushRuleset(deps.db, viewer));
+  const content = pushRulesContent(await findPushRuleset(deps, viewer));
   return { roomNid: undefined, type: PUSH_RULES, content: JSON.stringify(content) };
 }
 

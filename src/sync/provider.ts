@@ -1,5 +1,6 @@
 import type { Filter } from '../matrix/filters.ts';
 import type { DeviceId, RoomId } from '../matrix/identifiers.ts';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import type { Viewer } from '../rooms/client-events.ts';
 import type { TimelineReadDeps } from '../rooms/read-timeline.ts';
 import type { StickyEvent } from '../storage/sticky-events.ts';
@@ -9,7 +10,7 @@ import type { Standing } from './standings.ts';
 import type { SyncFeed } from './sync-feed.ts';
 
 /** What reading for /sync uses. */
-export interface SyncReadDeps extends TimelineReadDeps {
+export interface SyncReadDeps extends TimelineReadDeps, PredefinedRules {
   readonly syncFeed: SyncFeed;
   /** Resolves when push rules and receipts up to a position count. */
   readonly catchUpPush: (upTo: number) => Promise<void>;

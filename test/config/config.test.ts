@@ -60,6 +60,7 @@ describe('the configuration', () => {
       loginTokenLifetimeMs: 120_000,
       turn: undefined,
       support: { contacts: [], page: undefined },
+      legacyMentions: false,
     });
   });
 
@@ -96,6 +97,7 @@ describe('the configuration', () => {
       MORROW_TURN_TTL_SECONDS: '600',
       MORROW_SUPPORT_CONTACTS: 'admin=@alice:example.org, security=s@example.org, org.example.press=p@x.org',
       MORROW_SUPPORT_PAGE: 'https://example.org/help',
+      MORROW_LEGACY_MENTIONS: 'on',
     });
     assert.deepEqual(
       { ...config },
@@ -138,6 +140,7 @@ describe('the configuration', () => {
           ],
           page: 'https://example.org/help',
         },
+        legacyMentions: true,
       },
     );
   });

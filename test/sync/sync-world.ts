@@ -96,6 +96,7 @@ export async function createSyncWorld(
     clock,
     syncFeed,
     ignoredUsers,
+    legacyMentions: false,
     catchUpPush: () => Promise.resolve(),
   };
   const viewer = async (userId: UserId): Promise<SyncViewer> => {

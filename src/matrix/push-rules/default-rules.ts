@@ -1,6 +1,12 @@
 import type { JsonObject, JsonValue } from '../../util/json.ts';
-import type { UserId } from '../identifiers.ts';
+import { localpartOf, type UserId } from '../identifiers.ts';
 import type { PushRule, PushRuleset } from './push-rule.ts';
+
+/** Which rules every user has, as an operator wishes. */
+export interface PredefinedRules {
+  /** With the rules that look for names in the body, which v1.17 of the specification dropped. */
+  readonly legacyMentions: boolean;
+}
 
 /** Matches everything and, alone among the rules that every user has, comes before those that users write. */
 export const MASTER_RULE_ID = '.m.rule.master';
@@ -15,7 +21,8 @@ const HIGHLIGHT: JsonValue = { set_tweak: 'highlight' };
  * Those for polls are of MSC3930, under the names of events and rules that clients use until the specification has them:
  * https://github.com/matrix-org/matrix-spec-proposals/pull/3930
  */
-export function defaultPushRules(userId: UserId): PushRuleset {
+export function defaultPushRules(userId: UserId, predefined: PredefinedRules): PushRuleset {
+  const { legacyMentions } = predefined;
   return {
     override: [
       MASTER,
@@ -35,9 +42,12 @@ export function defaultPushRules(userId: UserId): PushRuleset {
         [{ kind: 'event_property_contains', key: 'content.m\\.mentions.user_ids', value: userId }],
         ['notify', SOUND, HIGHLIGHT],
       ),
+      ...(legacyMentions ? [CONTAINS_DISPLAY_NAME] : []),
+      IS_ROOM_MENTION,
+      ...(legacyMentions ? [ROOM_NOTIFICATION] : []),
       ...LATER_OVERRIDES,
     ],
-    content: [],
+    content: legacyMentions ? [containsUserName(userId)] : [],
     room: [],
     sender: [],
     underride: UNDERRIDES,
@@ -48,15 +58,42 @@ const MASTER: PushRule = { ...rule(MASTER_RULE_ID, [], []), enabled: false };
 const NOTICES = rule('.m.rule.suppress_notices', [matches('content.msgtype', 'm.notice')], []);
 const MEMBER_EVENTS = rule('.m.rule.member_event', [matches('type', 'm.room.member')], []);
 
+const IS_ROOM_MENTION = rule(
+  '.m.rule.is_room_mention',
+  [
+    { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true },
+    { kind: 'sender_notification_permission', key: 'room' },
+  ],
+  ['notify', HIGHLIGHT],
+);
+
+const CONTAINS_DISPLAY_NAME = rule(
+  '.m.rule.contains_display_name',
+  [{ kind: 'contains_display_name' }],
+  ['notify', SOUND, HIGHLIGHT],
+);
+const ROOM_NOTIFICATION = rule(
+  '.m.rule.roomnotif',
+  [matches('content.body', '@room'), { kind: 'sender_notification_permission', key: 'room' }],
+  ['notify', HIGHLIGHT],
+);
+const USER_NAME_RULE_ID = '.m.rule.contains_user_name';
+
+/** What a name in the body of an event meant until clients said whom they mention: it counts for no event that does. */
+export const LEGACY_MENTION_RULE_IDS: ReadonlySet<string> = new Set([
+  CONTAINS_DISPLAY_NAME.ruleId,
+  ROOM_NOTIFICATION.ruleId,
+  USER_NAME_RULE_ID,
+]);
+
+function containsUserName(userId: UserId): PushRule {
+  return {
+    ...rule(USER_NAME_RULE_ID, [], ['notify', SOUND, HIGHLIGHT]),
+    pattern: localpartOf(userId),
+  };
+}
+
 const LATER_OVERRIDES: readonly PushRule[] = [
-  rule(
-    '.m.rule.is_room_mention',
-    [
-      { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true },
-      { kind: 'sender_notification_permission', key: 'room' },
-    ],
-    ['notify', HIGHLIGHT],
-  ),
   rule(
     '.m.rule.tombstone',
     [matches('type', 'm.room.tombstone'), matches('state_key', '')],

@@ -6,6 +6,7 @@ import {
   type PushedEvent,
   type PushedUser,
 } from './conditions.ts';
+import { LEGACY_MENTION_RULE_IDS } from './default-rules.ts';
 import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.ts';
 
 /** The rules of a user, prepared for many events. */
@@ -82,6 +83,18 @@ export function outcomeOf(actions: readonly JsonValue[]): PushOutcome {
 const IGNORED_ACTIONS: ReadonlySet<unknown> = new Set(['dont_notify', 'coalesce']);
 
 function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
+  const conditions = ownConditions(kind, rule);
+  return rule.isDefault && LEGACY_MENTION_RULE_IDS.has(rule.ruleId)
+    ? [saysNotWhomItMentions, ...conditions]
+    : conditions;
+}
+
+function saysNotWhomItMentions({ event }: PushedEvent): boolean {
+  const { content } = event;
+  return !isJsonObject(content) || !isJsonObject(content['m.mentions']);
+}
+
+function ownConditions(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
   if (kind === 'content')
     return rule.pattern === undefined ? [() => false] : [eventMatch('content.body', rule.pattern)];
   if (kind === 'room') return [({ event }) => event['room_id'] === rule.ruleId];

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../util/json.ts';
 import type { UserId } from '../identifiers.ts';
-import { defaultPushRules, MASTER_RULE_ID } from './default-rules.ts';
+import { defaultPushRules, MASTER_RULE_ID, type PredefinedRules } from './default-rules.ts';
 import type { PushRule, PushRuleKind, PushRuleset } from './push-rule.ts';
 
 /** How many rules a user may write. */
@@ -27,8 +27,9 @@ export function composePushRuleset(
   userId: UserId,
   written: readonly UserPushRule[],
   changes: readonly DefaultRuleChange[],
+  predefined: PredefinedRules,
 ): PushRuleset {
-  const defaults = defaultPushRules(userId);
+  const defaults = defaultPushRules(userId, predefined);
   const rulesOf = (kind: PushRuleKind): readonly PushRule[] => {
     const own = written.filter((rule) => rule.kind === kind).map(toPushRule);
     const given = defaults[kind].map((rule) => withChange(rule, findChange(changes, kind, rule.ruleId)));

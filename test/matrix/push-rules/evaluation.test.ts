@@ -84,7 +84,8 @@ describe('the rules that everybody has', () => {
   }
 
   it('have the ids and the order of the specification, and those for polls behind', () => {
-    const ids = (kind: PushRuleKind): string[] => defaultPushRules(ALICE)[kind].map((rule) => rule.ruleId);
+    const ids = (kind: PushRuleKind): string[] =>
+      defaultPushRules(ALICE, { legacyMentions: false })[kind].map((rule) => rule.ruleId);
     assert.deepEqual(ids('override'), [
       '.m.rule.master',
       '.m.rule.suppress_notices',
@@ -111,6 +112,44 @@ describe('the rules that everybody has', () => {
     ]);
     assert.deepEqual([...ids('content'), ...ids('room'), ...ids('sender')], []);
   });
+
+  it('have names in texts among them where an operator wants the older rules', () => {
+    const ids = (kind: PushRuleKind): string[] =>
+      defaultPushRules(ALICE, { legacyMentions: true })[kind].map((rule) => rule.ruleId);
+    assert.deepEqual(ids('override').slice(4, 9), [
+      '.m.rule.is_user_mention',
+      '.m.rule.contains_display_name',
+      '.m.rule.is_room_mention',
+      '.m.rule.roomnotif',
+      '.m.rule.tombstone',
+    ]);
+    assert.deepEqual(ids('content'), ['.m.rule.contains_user_name']);
+  });
+
+  const byName: readonly [string, JsonObject, Facts, string][] = [
+    ['a user id in the body', message('hello @alice:test!'), {}, LOUD],
+    ['a name that only begins like it', message('alicent'), {}, '["notify"]'],
+    ['a display name in the body', message('hello Al Ice'), { displayName: 'Al Ice' }, LOUD],
+    [
+      'a notice with the name',
+      { type: 'm.room.message', content: { msgtype: 'm.notice', body: 'alice' } },
+      {},
+      '[]',
+    ],
+    ['@room', message('hey @room'), { mayNotify: true }, '["notify",{"set_tweak":"highlight"}]'],
+    ['@room without the power for it', message('hey @room'), {}, '["notify"]'],
+    [
+      'the name in an event that says whom it mentions',
+      { type: 'm.room.message', content: { msgtype: 'm.text', body: 'alice @room', 'm.mentions': {} } },
+      { mayNotify: true, displayName: 'alice' },
+      '["notify"]',
+    ],
+  ];
+  for (const [what, event, facts, actions] of byName) {
+    it(`answer ${what} with ${actions} where the older rules hold`, () => {
+      assert.equal(JSON.stringify(evaluate([], [], event, { ...facts, legacyMentions: true })), actions);
+    });
+  }
 
   it('are silent once the master rule is enabled, whatever the user wrote', () => {
     const master = change('override', '.m.rule.master', { enabled: true });
@@ -424,6 +463,7 @@ interface Facts {
   readonly memberCount?: number;
   readonly mayNotify?: boolean;
   readonly displayName?: string;
+  readonly legacyMentions?: boolean;
 }
 
 function evaluate(
@@ -439,7 +479,9 @@ function evaluate(
     mayNotify: (key) => key === 'room' && facts.mayNotify === true,
   };
   const user = facts.displayName === undefined ? NOBODY : { displayName: facts.displayName };
-  return new PushRuleCompiler().compile(composePushRuleset(ALICE, written, changes)).evaluate(pushed, user);
+  return new PushRuleCompiler()
+    .compile(composePushRuleset(ALICE, written, changes, { legacyMentions: facts.legacyMentions ?? false }))
+    .evaluate(pushed, user);
 }
 
 function rule(kind: PushRuleKind, ruleId: string, parts: Partial<UserPushRule>): UserPushRule {
