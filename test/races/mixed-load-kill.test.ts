@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { registerUser, succeed, textAt, type TestUser } from '../support/server.ts';
+import { until } from '../support/until.ts';
+import { Fleet } from './fleet.ts';
+import { startKillableServer } from './killed-server.ts';
+import { MixedLoad } from './mixed-load.ts';
+import { roundsOf } from './race.ts';
+import { SyncedView } from './synced-view.ts';
+
+const C = '/_matrix/client/v3';
+const USERS = 4;
+const ROOMS = 3;
+/** Events of a room in an answer: with few, whoever was away too long finds a gap and has to fill it. */
+const LIMITS = [100, 3, 10, 1];
+/** What is done in a round, by all together. */
+const STEPS = 60;
+const WAIT_MS = 5_000;
+
+describe('killing servers under mixed load', function () {
+  this.timeout(1_800_000);
+  let database: TestDatabase;
+  let dataDir: string;
+  let fleet: Fleet;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    dataDir = await mkdtemp(join(tmpdir(), 'morrow-mixed-'));
+    fleet = new Fleet(() => startKillableServer({ databaseUrl: database.url, dataDir }));
+  });
+  afterEach(async () => {
+    await fleet.killAll();
+    await database[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it('loses nothing that one server acknowledged, doubles nothing, and leaves no gap in any /sync', () =>
+    run(1));
+
+  it('holds with two on one database, either of which may be killed', () => run(2));
+
+  async function run(servers: number): Promise<void> {
+    for (let count = 0; count < servers; count += 1) await fleet.add();
+    const { users, roomIds } = await makeRooms();
+    const load = new MixedLoad(fleet, users, roomIds);
+    const views = users.map((user, client) => ({
+      user,
+      view: new SyncedView(fleet, client + 1, user, LIMITS[client] ?? 10),
+    }));
+    const reading = { isOver: false };
+    const read = Promise.all(
+      views.map(async ({ view, user }) => {
+        while (!reading.isOver || !load.hasReached(view, user)) await view.step(WAIT_MS);
+      }),
+    );
+    const worked = load.work();
+    const rounds = roundsOf(10);
+    for (let round = 0; round < rounds; round += 1) {
+      // With several servers some of it is left for those that stay.
+      load.grant(STEPS);
+      const replaced = untilAnswered(1 + Math.floor(Math.random() * STEPS)).then(() =>
+        fleet.replace(Math.floor(Math.random() * servers)),
+      );
+      await Promise.race([replaced, worked, read]);
+    }
+    load.end();
+    await worked;
+    await untilNothingIsPending();
+    await load.mark();
+    reading.isOver = true;
+    await read;
+    for (const { view, user } of views) {
+      load.check(view, user);
+      const fresh = new SyncedView(fleet, 0, user, 50);
+      await fresh.step(0);
+      assert.deepEqual(view.rooms, fresh.rooms);
+      assert.deepEqual(view.accountData, fresh.accountData);
+    }
+  }
+
+  async function makeRooms(): Promise<{ users: readonly TestUser[]; roomIds: readonly string[] }> {
+    const server = await fleet.pick(0);
+    const users: TestUser[] = [];
+    for (let count = 0; count < USERS; count += 1) users.push(await registerUser(server, `user${count}`));
+    const [creator, ...others] = users;
+    assert.ok(creator);
+    const roomIds: string[] = [];
+    for (let count = 0; count < ROOMS; count += 1) {
+      const body = { preset: 'public_chat', power_level_content_override: { state_default: 0 } };
+      const room = await succeed(server, 'POST', `${C}/createRoom`, { token: creator, body });
+      const roomId = textAt(room, 'room_id');
+      roomIds.push(roomId);
+      for (const token of others)
+        await succeed(server, 'POST', `${C}/join/${encodeURIComponent(roomId)}`, { token, body: {} });
+    }
+    return { users, roomIds };
+  }
+
+  function untilAnswered(more: number): Promise<void> {
+    const enough = fleet.answered + more;
+    return until(`${more} answers`, () => fleet.answered >= enough);
+  }
+
+  function untilNothingIsPending(): Promise<void> {
+    return until('the futures to end', async () => {
+      const { rows } = await database.database.pool.query(
+        `select from futures where status = 'pending' limit 1`,
+      );
+      return rows.length === 0;
+    });
+  }
+});
