@@ -3,7 +3,9 @@ import type { Requester } from '../http/endpoint.ts';
 import { unknownToken } from '../matrix/errors.ts';
 import type { Db } from '../storage/database.ts';
 import { recordSighting } from '../storage/devices.ts';
-import { findSession, retireOtherTokens, type FoundSession } from '../storage/sessions.ts';
+import type { PostgresBus } from '../storage/bus.ts';
+import { SessionMemory } from '../storage/session-memory.ts';
+import { retireOtherTokens, type FoundSession } from '../storage/sessions.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { hashToken } from './tokens.ts';
@@ -14,8 +16,8 @@ const SIGHTING_THROTTLE_MS = 60_000;
 /** Tells who is behind an access token. Dispose of it before the database: it may still be writing a sighting. */
 export interface Authenticator extends AsyncDisposable {
   /**
-   * The user and device of the token, as the database says at this moment (no cache: a logout anywhere counts at
-   * once). Throws 401 M_UNKNOWN_TOKEN, with `soft_logout: true` when the token has merely expired.
+   * The user and device of the token: as the database says, or as it said while no process has changed a session since
+   * (see {@link SessionMemory}). Throws 401 M_UNKNOWN_TOKEN, with `soft_logout: true` when the token has merely expired.
    * https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens
    */
   authenticate(token: string, origin: RequestOrigin): Promise<Requester>;
@@ -23,9 +25,11 @@ export interface Authenticator extends AsyncDisposable {
 
 export function createAuthenticator(deps: {
   readonly db: Db;
+  readonly bus: Pick<PostgresBus, 'isListening' | 'subscribe'>;
   readonly clock: Clock;
   readonly log: Log;
 }): Authenticator {
+  const sessions = new SessionMemory(deps);
   const sightings = new Map<number, Promise<void>>();
 
   // Nobody waits for a sighting and a lost one is made up for by the next, but never two at once for a session.
@@ -40,7 +44,7 @@ export function createAuthenticator(deps: {
 
   return {
     async authenticate(token, origin) {
-      const session = await findSession(deps.db, hashToken(token));
+      const session = await sessions.find(hashToken(token));
       if (session === undefined) throw unknownToken('The access token is not known', { soft_logout: false });
       const nowTs = deps.clock.nowMs();
       if (session.validUntilTs !== undefined && session.validUntilTs <= nowTs) {

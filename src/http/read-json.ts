@@ -37,9 +37,9 @@ function parseText(text: string): unknown {
 }
 
 function readBytes(request: IncomingMessage, limits: BodyLimits, clock: Clock): Promise<Buffer> {
-  const refusal = tooLarge(`The body is larger than ${limits.maxBodyBytes} bytes`);
+  const refusal = (): Error => tooLarge(`The body is larger than ${limits.maxBodyBytes} bytes`);
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > limits.maxBodyBytes + limits.maxDiscardedBytes) return Promise.reject(refusal);
+  if (announced > limits.maxBodyBytes + limits.maxDiscardedBytes) return Promise.reject(refusal());
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = [];
     let size = 0;
@@ -47,10 +47,10 @@ function readBytes(request: IncomingMessage, limits: BodyLimits, clock: Clock): 
       size += chunk.length;
       if (size <= limits.maxBodyBytes) chunks.push(chunk);
       else chunks = [];
-      if (size > limits.maxBodyBytes + limits.maxDiscardedBytes) stop(() => reject(refusal));
+      if (size > limits.maxBodyBytes + limits.maxDiscardedBytes) stop(() => reject(refusal()));
     };
     const onEnd = (): void =>
-      stop(() => (size > limits.maxBodyBytes ? reject(refusal) : resolve(Buffer.concat(chunks, size))));
+      stop(() => (size > limits.maxBodyBytes ? reject(refusal()) : resolve(Buffer.concat(chunks, size))));
     const onLost = (): void => stop(() => reject(new ClientGone()));
     const timer = clock.schedule(clock.nowMs() + limits.bodyTimeoutMs, () =>
       stop(() => reject(requestTimedOut('The body took too long to arrive'))),

@@ -48,7 +48,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const key = await loadSigningKey(config.dataDir, random);
     const database = started.use(await openMigrated(config, log, started));
     const services = started.use(await startServices({ config, database, key, clock, random, log }));
-    const authenticator = started.use(createAuthenticator({ db: database.db, clock, log }));
+    const authenticator = started.use(
+      createAuthenticator({ db: database.db, bus: services.bus, clock, log }),
+    );
     const authenticateAppservice = createAppserviceAuthenticator(services);
     const app = createHttpApp({
       endpoints: allEndpoints,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { AccountState } from '../matrix/account-state.ts';
 import type { Tx } from './database.ts';
+import { noteSessionsChanged } from './session-changes.ts';
 
 /** The columns of `accounts` that say how it is restricted, and since when; null where there is no account. */
 export interface AccountStateColumns {
@@ -53,5 +54,6 @@ export async function updateAccountState(
     .where('is_admin', '=', false)
     .where('deactivated_ts', 'is', null)
     .executeTakeFirst();
+  await noteSessionsChanged(tx);
   return result.numUpdatedRows > 0n;
 }

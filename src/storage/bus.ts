@@ -1,3 +1,4 @@
+import { sql, type RawBuilder } from 'kysely';
 import pg from 'pg';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
@@ -12,13 +13,27 @@ export interface Bus extends AsyncDisposable {
   subscribe(listener: (topics: ReadonlySet<BusTopic>) => void): void;
 }
 
-/** `stream`: there are new positions. `futures`: a deadline may have come nearer. */
-export type BusTopic = 'stream' | 'futures';
+/**
+ * `stream`: there are new positions. `futures`: a deadline may have come nearer. `sessions`: one has ended, or what it says of
+ * its user is no longer so.
+ */
+export type BusTopic = (typeof TOPICS)[number];
+
+const TOPICS = ['stream', 'futures', 'sessions'] as const;
+/** What polling makes up for when a message was lost; nobody who remembers sessions relies on it. */
+const POLLED: ReadonlySet<BusTopic> = new Set(['stream', 'futures']);
 
 const CHANNEL = 'morrow';
+/** The sender of what is said within a transaction: every process hears it, also the one that says it. */
+const ANYONE = '-';
 const GATHER_MS = 5;
 const POLL_MS = 2_000;
 const LONGEST_RECONNECT_MS = 10_000;
+
+/** A call for a statement: every process hears of the topic when the transaction is committed. */
+export function notification(topic: BusTopic): RawBuilder<unknown> {
+  return sql`pg_notify(${CHANNEL}, ${`${ANYONE} ${topic}`})`;
+}
 
 /** The bus over LISTEN/NOTIFY: one connection that listens, one message per process and few milliseconds. */
 export class PostgresBus implements Bus {
@@ -32,6 +47,7 @@ export class PostgresBus implements Bus {
   readonly #gathered = new Set<BusTopic>();
   #sending: Promise<unknown> | undefined;
   #client: pg.Client | undefined;
+  #isListening = false;
   #timers = new Set<Timer>();
   #closed = false;
 
@@ -53,6 +69,11 @@ export class PostgresBus implements Bus {
   async start(): Promise<void> {
     this.#mendWhenLost(await this.#connect());
     this.#poll();
+  }
+
+  /** False while the connection is lost: what others say is not heard then. */
+  get isListening(): boolean {
+    return this.#isListening;
   }
 
   publish(topic: BusTopic): void {
@@ -90,12 +111,15 @@ export class PostgresBus implements Bus {
     const lost = new Promise<void>((resolve) => {
       client.on('error', () => resolve());
       client.on('end', () => resolve());
+    }).then(() => {
+      this.#isListening = false;
     });
     client.on('notification', (message) => this.#receive(message.payload ?? ''));
     this.#client = client;
     try {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);
+      this.#isListening = true;
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
@@ -116,7 +140,7 @@ export class PostgresBus implements Bus {
       this.#connect().then(
         (connection) => {
           this.#mendWhenLost(connection);
-          this.#deliver(new Set<BusTopic>(['stream', 'futures']));
+          this.#deliver(new Set(TOPICS));
         },
         (error: unknown) => {
           this.#log.warn({ err: error }, 'the listening connection is away');
@@ -129,9 +153,7 @@ export class PostgresBus implements Bus {
   #receive(payload: string): void {
     const [sender, ...topics] = payload.split(' ');
     if (sender === this.#self) return;
-    this.#deliver(
-      new Set(topics.filter((topic): topic is BusTopic => topic === 'stream' || topic === 'futures')),
-    );
+    this.#deliver(new Set(TOPICS.filter((topic) => topics.includes(topic))));
   }
 
   #deliver(topics: ReadonlySet<BusTopic>): void {
@@ -140,7 +162,7 @@ export class PostgresBus implements Bus {
 
   #poll(): void {
     this.#later(POLL_MS, () => {
-      this.#deliver(new Set<BusTopic>(['stream', 'futures']));
+      this.#deliver(POLLED);
       this.#poll();
     });
   }

@@ -81,9 +81,27 @@ function nameStatements(pool: pg.Pool): void {
   });
 }
 
+const endings = new WeakMap<Tx, ((db: Db) => void)[]>();
+
 /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
-export function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction().execute((tx) => work(tx as Tx));
+export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let tx: Tx | undefined;
+  try {
+    return await db.transaction().execute((begun) => {
+      tx = begun as Tx;
+      return work(tx);
+    });
+  } finally {
+    if (tx !== undefined) for (const run of endings.get(tx) ?? []) run(db);
+  }
+}
+
+/**
+ * Calls `run` when the transaction has ended, and before {@link inTransaction} resolves or rejects. Nobody can say then
+ * whether it was committed: the connection may have been lost while that was being done.
+ */
+export function atEnd(tx: Tx, run: (db: Db) => void): void {
+  endings.set(tx, [...(endings.get(tx) ?? []), run]);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { sql, type Generated } from 'kysely';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import type { Db, Tx } from './database.ts';
+import { noteSessionsChanged } from './session-changes.ts';
 
 export interface DeviceTable {
   readonly user_nid: number;
@@ -125,6 +126,7 @@ export async function deleteDevices(
   const { rows } = await sql<{ device_id: DeviceId }>`
     delete from devices where user_nid = ${userNid} and ${chosen} returning device_id`.execute(tx);
   const deleted = rows.map((row) => row.device_id);
+  if (deleted.length > 0) await noteSessionsChanged(tx);
   await sql`
     delete from client_transactions where user_nid = ${userNid} and device_id = any(${deleted}::text[])`.execute(
     tx,

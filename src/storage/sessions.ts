@@ -1,8 +1,10 @@
 import { sql, type Generated } from 'kysely';
 import type { AccountState } from '../matrix/account-state.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
+import { notification } from './bus.ts';
 import { readAccountState, type AccountStateColumns } from './account-states.ts';
 import type { Db, Tx } from './database.ts';
+import { noteSessionsChanged, tellSessionsChanged } from './session-changes.ts';
 
 export interface SessionTable {
   readonly session_nid: Generated<number>;
@@ -89,6 +91,7 @@ async function emptySession(
     .executeTakeFirst();
   if (found === undefined) return undefined;
   await tx.deleteFrom('session_tokens').where('session_nid', '=', found.session_nid).execute();
+  await noteSessionsChanged(tx);
   return found.session_nid;
 }
 
@@ -125,14 +128,20 @@ export async function addTokens(
 
 /** The first use of a pair of tokens: it becomes the session's only one. */
 export async function retireOtherTokens(db: Db, sessionNid: number, accessHash: Buffer): Promise<void> {
-  await sql`
-    with retired as (
-      delete from session_tokens where session_nid = ${sessionNid} and access_hash <> ${accessHash}
-    )
-    update session_tokens set used = true where access_hash = ${accessHash}`.execute(db);
+  try {
+    await sql`
+      with retired as (
+        delete from session_tokens where session_nid = ${sessionNid} and access_hash <> ${accessHash}
+      ), used as (
+        update session_tokens set used = true where access_hash = ${accessHash}
+      )
+      select ${notification('sessions')}`.execute(db);
+  } finally {
+    tellSessionsChanged(db);
+  }
 }
 
-/** The session that an access token belongs to, expired or not. One indexed look-up: it runs on every request. */
+/** The session that an access token belongs to, expired or not. One indexed look-up. */
 export async function findSession(db: Db, accessHash: Buffer): Promise<FoundSession | undefined> {
   const { rows } = await sql<SessionRow>`${SESSION_ROWS} where t.access_hash = ${accessHash}`.execute(db);
   return rows[0] && toFoundSession(rows[0]);

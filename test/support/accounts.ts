@@ -7,11 +7,12 @@ import type { LoggedIn } from '../../src/accounts/login-session.ts';
 import type { Appservice } from '../../src/matrix/appservices.ts';
 import { parseDeviceId, parseServerName, parseUserId } from '../../src/matrix/identifiers.ts';
 import type { DeviceId, ServerName, UserId } from '../../src/matrix/identifiers.ts';
+import { PostgresBus } from '../../src/storage/bus.ts';
 import type { Db } from '../../src/storage/database.ts';
 import { findUserNid } from '../../src/storage/users.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
-import { seededRandom, type Random } from '../../src/util/random.ts';
+import { secureRandom, seededRandom, type Random } from '../../src/util/random.ts';
 import { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './database.ts';
 
 /** All that accounts and devices depend on, over a database of its own. */
@@ -46,14 +47,24 @@ export async function createAccountWorld(wishes: Wishes = {}): Promise<AccountWo
   const test = await createTestDatabase(wishes);
   const { db } = test.database;
   const clock = new ManualClock();
-  const authenticator = createAuthenticator({ db, clock, log: createLog({ level: 'silent' }) });
+  const log = createLog({ level: 'silent' });
+  const random = seededRandom('accounts');
+  const bus = new PostgresBus({
+    database: test.database,
+    clock,
+    log,
+    random: secureRandom,
+    self: 'accounts',
+  });
+  await bus.start();
+  const authenticator = createAuthenticator({ db, bus, clock, log });
   const changedDeviceLists: number[] = [];
   const arrivals: number[][] = [];
   return {
     test,
     db,
     clock,
-    random: seededRandom('accounts'),
+    random,
     passwords: createPasswords('low'),
     serverName: serverName('test'),
     registration: wishes.registration ?? 'open',
@@ -68,6 +79,7 @@ export async function createAccountWorld(wishes: Wishes = {}): Promise<AccountWo
     toDeviceArrived: (userNids) => arrivals.push([...userNids]),
     async [Symbol.asyncDispose]() {
       await authenticator[Symbol.asyncDispose]();
+      await bus[Symbol.asyncDispose]();
       await test[Symbol.asyncDispose]();
     },
   };
