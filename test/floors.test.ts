@@ -8,7 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['config'],
   ['storage', 'http'],
   ['rooms', 'accounts', 'devices', 'ephemeral'],
-  ['futures', 'sync', 'federation', 'push', 'appservices', 'media', 'directory', 'search'],
+  ['futures', 'sync', 'federation', 'push', 'appservices', 'media', 'directory', 'search', 'server-notices'],
   ['client-api', 'federation-api', 'admin-api'],
   ['server'],
   ['main'],

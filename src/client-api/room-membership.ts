@@ -5,6 +5,7 @@ import { jsonObject, lateBody } from '../http/parse-input.ts';
 import { badJson } from '../matrix/errors.ts';
 import { join, type JoinDeps } from '../rooms/join.ts';
 import { ban, forget, invite, kick, knock, leave, unban } from '../rooms/membership.ts';
+import { refuseToMissNotices } from '../rooms/notice-invites.ts';
 import type { JsonObject } from '../util/json.ts';
 import { oldPath, thirdPartyInvitesDenied, userIdField } from './room-fields.ts';
 
@@ -105,6 +106,7 @@ const leaveRoom = endpoint({
   body: reasonBody,
   bodyOptional: true,
   handle: async (deps: RoomMembershipDeps, { params, body, requester }) => {
+    await refuseToMissNotices(deps, requester, params.roomId);
     await leave(deps, requester, params.roomId, body.reason);
     return { body: {} };
   },

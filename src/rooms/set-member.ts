@@ -3,6 +3,7 @@ import { membershipIn } from '../matrix/power-levels.ts';
 import { findMembership } from '../storage/memberships.ts';
 import type { ClientEventInput } from './client-intent.ts';
 import { submitJoin, type JoinDeps } from './join.ts';
+import { refuseToMissNotices } from './notice-invites.ts';
 import { requireReachable, type Actor } from './membership.ts';
 import { setState } from './send.ts';
 
@@ -23,6 +24,8 @@ export async function setMember(
     const { content, originServerTs } = event;
     return submitJoin(deps, { roomId, actor, content, originServerTs }, current?.membership);
   }
+  if (membership === 'leave' && event.stateKey === actor.userId)
+    await refuseToMissNotices(deps, actor, roomId);
   const invitee = membership === 'invite' ? parseUserId(event.stateKey) : undefined;
   if (invitee !== undefined) requireReachable(deps, invitee);
   return setState(deps, actor, roomId, event);

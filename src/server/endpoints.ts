@@ -42,6 +42,7 @@ import { roomStateEndpoints } from '../client-api/room-state.ts';
 import { roomUpgradeEndpoints } from '../client-api/room-upgrade.ts';
 import { rtcTransportsEndpoints } from '../client-api/rtc-transports.ts';
 import { searchEndpoints } from '../client-api/search.ts';
+import { serverNoticesEndpoints } from '../client-api/server-notices.ts';
 import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
@@ -99,6 +100,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...roomsEndpoints,
   ...rtcTransportsEndpoints,
   ...searchEndpoints,
+  ...serverNoticesEndpoints,
   ...syncEndpoints,
   ...tagsEndpoints,
   ...toDeviceEndpoints,

@@ -31,6 +31,7 @@ import type { RelationTables } from './relation-writes.ts';
 import type { ReportTables } from './reports.ts';
 import type { RoomTables } from './rooms.ts';
 import type { SearchTables } from './search.ts';
+import type { ServerNoticeTables } from './server-notices.ts';
 import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
 import type { StickyEventTables } from './sticky-events.ts';
@@ -81,6 +82,7 @@ export interface Tables
     ReportTables,
     RoomTables,
     SearchTables,
+    ServerNoticeTables,
     SessionTables,
     StateNodeTables,
     StickyEventTables,
