@@ -10,7 +10,7 @@ import { formatSigningKeyFile } from './matrix/signing-key.ts';
 import { startServer, type RunningServer } from './server/server.ts';
 import { makeServerKey, signingKeyPath } from './server/signing-key-file.ts';
 import { systemClock } from './util/clock.ts';
-import { createLog, type Log } from './util/log.ts';
+import { bufferedOutput, createLog, type Log } from './util/log.ts';
 import { secureRandom } from './util/random.ts';
 
 /*
@@ -91,7 +91,7 @@ async function generateKey(config: Config): Promise<number> {
 
 /** Undefined while the server runs: then a signal decides when and how the process ends. */
 async function serve(config: Config): Promise<number | undefined> {
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({ level: config.logLevel, destination: bufferedOutput() });
   const starting = startServer({ config, log, clock: systemClock, random: secureRandom });
   endOnSignals(starting, log);
   try {

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { RouterContext } from '@koa/router';
 import Koa from 'koa';
+import { unknownError } from '../matrix/errors.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { answerWith } from './answer.ts';
@@ -20,7 +21,7 @@ export interface HttpAppOptions<Deps> {
   readonly deps: Deps;
   readonly authenticate: Authenticate;
   readonly rateLimiter: RateLimiter;
-  readonly log: Pick<Log, 'debug' | 'info' | 'warn' | 'error'>;
+  readonly log: Log;
   readonly clock: Clock;
   /** Limits that are not given are {@link defaultHttpLimits}. */
   readonly limits?: Partial<HttpLimits>;
@@ -39,6 +40,9 @@ export function createHttpApp<Deps>(options: HttpAppOptions<Deps>): HttpServer {
   const koa = new Koa<CallState>();
   koa.use(observe({ ...options, trustProxy: options.trustProxy ?? false, calls }));
   koa.use(async (context: RouterContext<CallState>) => {
+    // https://www.rfc-editor.org/rfc/rfc9112.html#section-3.2-6
+    if (context.req.headers.host === undefined && context.req.httpVersion === '1.1')
+      throw unknownError('The request has no Host header');
     // A pre-flight asks what a page may do, not for an endpoint: it is answered alike for every path.
     if (context.method === 'OPTIONS') context.status = 204;
     else await dispatch(context);

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { Clock } from '../util/clock.ts';
-import type { Log } from '../util/log.ts';
+import { unredacted, type Log } from '../util/log.ts';
 import { writeReply } from './answer.ts';
 import type { CallContext, CallState } from './call-context.ts';
 import { clientAddress } from './client-address.ts';
@@ -10,7 +10,7 @@ import { isDatabaseAway, toMatrixError } from './error-reply.ts';
 import type { LiveCalls } from './live-calls.ts';
 
 interface ObserveParts {
-  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly log: Log;
   readonly clock: Clock;
   readonly trustProxy: boolean;
   readonly calls: LiveCalls;
@@ -25,6 +25,7 @@ const CLIENT_GONE = 499;
  */
 export function observe(parts: ObserveParts): Middleware<CallState> {
   const { log, clock, calls } = parts;
+  const lines = unredacted(log);
   const prefix = clock.nowMs().toString(36);
   let count = 0;
   return async (context, next) => {
@@ -44,11 +45,11 @@ export function observe(parts: ObserveParts): Middleware<CallState> {
     const { endpoint, userId } = context.state;
     const status = gone ? CLIENT_GONE : context.status;
     const ms = clock.nowMs() - startedMs;
-    log.info({ requestId, method: context.method, endpoint, status, ms, userId }, 'request');
+    lines.info({ requestId, method: context.method, endpoint, status, ms, userId }, 'request');
   };
 }
 
-function writeRefusal(context: CallContext, thrown: unknown, log: ObserveParts['log']): void {
+function writeRefusal(context: CallContext, thrown: unknown, log: Log): void {
   const { requestId, endpoint } = context.state;
   const refusal = toMatrixError(thrown);
   if (isDatabaseAway(thrown)) log.warn({ err: thrown, requestId, endpoint }, 'database away');

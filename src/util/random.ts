@@ -5,8 +5,24 @@ export interface Random {
   bytes(count: number): Buffer;
 }
 
-/** The machine's cryptographic generator. */
-export const secureRandom: Random = { bytes: (count) => randomBytes(count) };
+const POOL_BYTES = 4_096;
+
+/** The machine's cryptographic generator, asked for much at a time: most calls want a few bytes, and each costs as much. */
+export const secureRandom: Random = createPool();
+
+function createPool(): Random {
+  let pool = Buffer.alloc(0);
+  return {
+    bytes(count) {
+      if (count > POOL_BYTES / 4) return randomBytes(count);
+      if (pool.length < count) pool = randomBytes(POOL_BYTES);
+      // A copy, so that nobody who changes it changes what others get.
+      const taken = Buffer.from(pool.subarray(0, count));
+      pool = pool.subarray(count);
+      return taken;
+    },
+  };
+}
 
 /** A repeatable stream for tests: the same seed gives the same bytes. Never for secrets. */
 export function seededRandom(seed: string): Random {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createLog } from '../../src/util/log.ts';
+import { createLog, unredacted } from '../../src/util/log.ts';
 
 /** What one record looks like in the log. */
 function logged(record: object): string {
@@ -24,6 +24,13 @@ describe('the log', () => {
     let text = '';
     createLog({ level: 'warn', destination: { write: (line) => void (text += line) } }).info('quiet');
     assert.equal(text, '');
+  });
+
+  it('looks for no secrets where it is told that there are none', () => {
+    let text = '';
+    const log = createLog({ level: 'info', destination: { write: (line) => void (text += line) } });
+    unredacted(log).info({ token: 'no secret' }, 'it happened');
+    assert.match(text, /"token":"no secret","msg":"it happened"\}\n$/);
   });
 
   for (const [where, record] of [
