@@ -13,11 +13,20 @@ import {
   type ResolveDeps,
 } from './resolve.ts';
 
+/** Hears how the timers' work goes. Nothing here may throw. */
+export interface FiringWatch {
+  /** A timer's turn came: `gone` when somebody else was quicker. `lateMs`: how long after the deadline. */
+  readonly onFired: (outcome: 'sent' | 'failed' | 'gone', lateMs: number) => void;
+  /** A turn that ended without a result, and will come again. */
+  readonly onInterrupted: (cause: 'database' | 'fault') => void;
+}
+
 export interface FireDeps extends ResolveDeps {
   readonly db: Db;
   readonly log: Log;
   /** Budgets of what timers send, by user; see {@link createFiringLimiter}. */
   readonly firingLimiter: Pick<RateLimiter, 'consume'>;
+  readonly watch?: FiringWatch | undefined;
 }
 
 /** `interrupted`: some are pending still. `isFault`: not for want of a database. */
@@ -95,6 +104,7 @@ async function fire(deps: FireDeps, future: StoredFuture, outlook: Outlook, run:
   switch (resolution.kind) {
     case 'sent':
       deps.log.debug({ lateMs: deps.clock.nowMs() - future.deadlineTs }, 'a future was sent');
+      noteFired(deps, future, 'sent');
       return;
     case 'refused':
       await fail(deps, future, resolution.error);
@@ -103,6 +113,7 @@ async function fire(deps: FireDeps, future: StoredFuture, outlook: Outlook, run:
       if (run.isStopped) return;
       // Refreshed, ended or superseded in the meantime. Those behind it are read afresh, in case that they are, too.
       run.isStopped = true;
+      noteFired(deps, future, 'gone');
       await finaliseIfMoot(deps.db, future.futureNid, deps.clock.nowMs());
     }
   }
@@ -136,6 +147,11 @@ async function fail(deps: FireDeps, future: StoredFuture, error: MatrixError): P
     expectedDeadlineTs: future.deadlineTs,
   } as const;
   await finaliseFuture(deps.db, future.futureNid, end, deps.clock.nowMs());
+  noteFired(deps, future, 'failed');
+}
+
+function noteFired(deps: FireDeps, future: StoredFuture, outcome: 'sent' | 'failed' | 'gone'): void {
+  deps.watch?.onFired(outcome, deps.clock.nowMs() - future.deadlineTs);
 }
 
 /** A lost database is waited for; a fault that stays while the database is there ends the future that has it. */
@@ -148,10 +164,12 @@ async function noteFault(
   deps.log.warn({ err: error, faults }, 'a future could not be decided, trying again');
   try {
     await findSoonestDeadline(deps.db, []);
+    deps.watch?.onInterrupted('fault');
     if (future !== undefined && faults >= MOST_FAULTS) await fail(deps, future, internalError());
     return true;
   } catch {
     // That it cannot be read is the answer.
+    deps.watch?.onInterrupted('database');
     return false;
   }
 }

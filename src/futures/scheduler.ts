@@ -132,6 +132,7 @@ export class FutureScheduler implements AsyncDisposable {
       } catch (error) {
         // The top of a long-running loop: the database is away, and what is due will be sent late.
         this.#failures += 1;
+        this.#deps.watch?.onInterrupted('database');
         this.#deps.log.warn({ err: error, failures: this.#failures }, 'futures cannot be read, trying again');
         this.#arm(this.#deps.clock.nowMs() + this.#backoffMs(this.#failures));
       }

@@ -5,6 +5,15 @@ import type { Clock } from '../util/clock.ts';
 
 const MOST_ROOMS_IN_BATCH = 200;
 
+/** How one transaction went. */
+export interface BatchReport {
+  /** What became of each room's part; `lost`: nothing is known. */
+  readonly outcomes: readonly (RoomCommitResult['kind'] | 'lost')[];
+  /** How many events were committed. */
+  readonly events: number;
+  readonly ms: number;
+}
+
 interface Waiting {
   readonly room: RoomCommit;
   readonly resolve: (result: RoomCommitResult) => void;
@@ -24,12 +33,23 @@ interface Waiting {
 export class Committer {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #onBatch: ((report: BatchReport) => void) | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(deps: { readonly database: Database; readonly clock: Clock }) {
+  constructor(deps: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly onBatch: ((report: BatchReport) => void) | undefined;
+  }) {
     this.#database = deps.database;
     this.#clock = deps.clock;
+    this.#onBatch = deps.onBatch;
+  }
+
+  /** How many rooms wait for the next transaction. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Commits one room's changes, together with whatever else waits. Rejects when the database is lost. */
@@ -57,12 +77,21 @@ export class Committer {
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
+    const startedMs = this.#clock.nowMs();
     try {
       const results = await commitRooms(
         this.#database,
         batch.map((waiting) => waiting.room),
         this.#clock.nowMs(),
       );
+      this.#onBatch?.({
+        outcomes: batch.map(({ room }) => results.get(room.roomNid)?.kind ?? 'lost'),
+        events: batch.reduce(
+          (sum, { room }) => sum + (results.get(room.roomNid)?.kind === 'committed' ? room.events.length : 0),
+          0,
+        ),
+        ms: this.#clock.nowMs() - startedMs,
+      });
       const undone: Waiting[] = [];
       for (const waiting of batch) {
         const result = results.get(waiting.room.roomNid);
@@ -72,6 +101,8 @@ export class Committer {
       }
       this.#waiting.unshift(...undone);
     } catch (error) {
+      const ms = this.#clock.nowMs() - startedMs;
+      this.#onBatch?.({ outcomes: batch.map(() => 'lost' as const), events: 0, ms });
       for (const waiting of batch) waiting.reject(error);
     }
   }

@@ -8,8 +8,9 @@ import { allotRoomNid, StateKeys } from '../storage/rooms.ts';
 import { StateTrie } from '../storage/state-trie.ts';
 import { UserNids } from '../storage/users.ts';
 import type { Clock } from '../util/clock.ts';
+import { CacheUse } from '../util/counted-cache.ts';
 import type { Log } from '../util/log.ts';
-import { Committer } from './committer.ts';
+import { Committer, type BatchReport } from './committer.ts';
 import { decideProposal } from './decide-proposal.ts';
 import type { Identity } from './decision.ts';
 import type { Intent, Outcome, Proposal, ProposedEvent } from './intent.ts';
@@ -27,6 +28,18 @@ export interface PipelineDeps {
   readonly log: Log;
   /** Called after each commit, in the order of commits of a room. Must not throw. */
   readonly onCommitted: (change: CommittedChange) => void;
+  /** Called after each transaction. Must not throw. */
+  readonly onBatch?: ((report: BatchReport) => void) | undefined;
+}
+
+/** How much there is to do. */
+export interface PipelineLoad {
+  /** Rooms in which something is decided or committed. */
+  readonly busyRooms: number;
+  /** What is proposed and not decided yet. */
+  readonly waitingProposals: number;
+  /** Rooms whose changes wait for the commit that is in flight. */
+  readonly waitingCommits: number;
 }
 
 /** How the making of a room ended. */
@@ -41,6 +54,9 @@ export type CreationOutcome =
 export class Pipeline implements AsyncDisposable {
   readonly trie: StateTrie;
   readonly stateKeys: StateKeys;
+  /** Of rooms' snapshots, and of the numbers of users. */
+  readonly snapshotUse = new CacheUse();
+  readonly userUse: CacheUse;
   readonly #database: Database;
   readonly #queueDeps: QueueDeps;
   readonly #committer: Committer;
@@ -57,7 +73,8 @@ export class Pipeline implements AsyncDisposable {
     this.trie = new StateTrie(db);
     this.stateKeys = new StateKeys(db);
     const userNids = new UserNids(db);
-    this.#committer = new Committer({ database, clock });
+    this.userUse = userNids.cacheUse;
+    this.#committer = new Committer({ database, clock, onBatch: deps.onBatch });
     this.#queueDeps = {
       db,
       trie: this.trie,
@@ -67,8 +84,18 @@ export class Pipeline implements AsyncDisposable {
       committer: this.#committer,
       log,
       onCommitted,
+      snapshotUse: this.snapshotUse,
       takeEventNid: () => this.#takeEventNid(),
       internUsers: (userIds) => userNids.intern(userIds),
+    };
+  }
+
+  get load(): PipelineLoad {
+    const queues = [...this.#busyRooms.values()];
+    return {
+      busyRooms: queues.filter((queue) => !queue.isIdle).length,
+      waitingProposals: queues.reduce((sum, queue) => sum + queue.waiting, 0),
+      waitingCommits: this.#committer.waiting,
     };
   }
 

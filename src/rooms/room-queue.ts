@@ -1,3 +1,4 @@
+import type { CacheUse } from '../util/counted-cache.ts';
 import type { Log } from '../util/log.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
 import type { RoomCommit, RoomCommitResult } from '../storage/room-commit.ts';
@@ -33,6 +34,8 @@ export interface QueueDeps extends DecideDeps, PrepareDeps {
   readonly committer: Committer;
   readonly onCommitted: (change: CommittedChange) => void;
   readonly log: Log;
+  /** How often a room's snapshot was at hand. */
+  readonly snapshotUse: CacheUse;
 }
 
 interface Waiting {
@@ -77,6 +80,11 @@ export class RoomQueue {
     return this.#running === undefined;
   }
 
+  /** How many proposals are not decided yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   submit(proposal: Proposal): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ proposal, resolve, reject });
@@ -105,6 +113,7 @@ export class RoomQueue {
   }
 
   async #turn(decided: Decided[]): Promise<void> {
+    this.#deps.snapshotUse.note(this.#snapshot !== undefined);
     const start = this.#snapshot ?? (await loadSnapshot(this.#deps, this.#roomId));
     if (start === undefined) {
       for (const waiting of this.#waiting.splice(0)) waiting.resolve(unknownRoom());

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { LRUCache } from 'lru-cache';
 import { splitStateSlot, stateSlot, type StateSlot } from '../matrix/event.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
+import { CacheUse, CountedCache } from '../util/counted-cache.ts';
 import type { Db } from './database.ts';
 import { stateRootOf, type StateRoot } from './state-node.ts';
 
@@ -167,8 +167,9 @@ const CACHED_STATE_KEYS = 100_000;
 /** Interns (type, state_key) pairs, both ways, through bounded caches: a pair's id never changes. */
 export class StateKeys {
   readonly #db: Db;
-  readonly #nids = new LRUCache<StateSlot, number>({ max: CACHED_STATE_KEYS });
-  readonly #slots = new LRUCache<number, StateSlot>({ max: CACHED_STATE_KEYS });
+  readonly cacheUse = new CacheUse();
+  readonly #nids = new CountedCache<StateSlot, number>({ max: CACHED_STATE_KEYS }, this.cacheUse);
+  readonly #slots = new CountedCache<number, StateSlot>({ max: CACHED_STATE_KEYS }, this.cacheUse);
 
   constructor(db: Db) {
     this.#db = db;

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../util/clock.ts';
+import { CacheUse } from '../util/counted-cache.ts';
 import type { PostgresBus } from './bus.ts';
 import type { Db } from './database.ts';
 import { onSessionsChanged } from './session-changes.ts';
@@ -27,6 +28,7 @@ interface Remembered {
  * Any change forgets all: it is rare, and nobody has to find out whose sessions it concerns.
  */
 export class SessionMemory {
+  readonly cacheUse = new CacheUse();
   readonly #db: Db;
   readonly #clock: Clock;
   readonly #bus: Pick<PostgresBus, 'isListening'>;
@@ -53,7 +55,9 @@ export class SessionMemory {
     const key = accessHash.toString('base64');
     const nowMs = this.#clock.nowMs();
     const remembered = this.#bus.isListening ? this.#sessions.get(key) : undefined;
-    if (remembered !== undefined && nowMs < remembered.untilMs) return remembered.session;
+    const isFresh = remembered !== undefined && nowMs < remembered.untilMs;
+    this.cacheUse.note(isFresh);
+    if (isFresh) return remembered.session;
     const generation = this.#generation;
     const session = await findSession(this.#db, accessHash);
     // The first use of a refreshed token has an effect, which has to come every time until it has come.

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { LRUCache } from 'lru-cache';
+import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
 import type { Db } from './database.ts';
 import {
   childIndex,
@@ -42,11 +42,15 @@ const CACHED_NODES = 50_000;
  */
 export class StateTrie {
   readonly #db: Db;
-  readonly #cache = new LRUCache<StateRoot, StateNode>({ max: CACHED_NODES });
+  readonly #cache = new CountedCache<StateRoot, StateNode>({ max: CACHED_NODES });
 
   constructor(db: Db) {
     this.#db = db;
     this.#cache.set(EMPTY_STATE, { kind: 'leaf', entries: [] });
+  }
+
+  get cacheUse(): CacheUse {
+    return this.#cache.use;
   }
 
   /** The events in the given slots of a state; empty slots are left out. */

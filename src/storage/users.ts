@@ -1,6 +1,6 @@
 import { sql, type Generated } from 'kysely';
-import { LRUCache } from 'lru-cache';
 import type { UserId } from '../matrix/identifiers.ts';
+import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
 import type { Db } from './database.ts';
 
 export interface UserTable {
@@ -43,10 +43,14 @@ const CACHED_USERS = 100_000;
 /** Interns user ids through a bounded cache: an id never changes its number. */
 export class UserNids {
   readonly #db: Db;
-  readonly #cache = new LRUCache<UserId, number>({ max: CACHED_USERS });
+  readonly #cache = new CountedCache<UserId, number>({ max: CACHED_USERS });
 
   constructor(db: Db) {
     this.#db = db;
+  }
+
+  get cacheUse(): CacheUse {
+    return this.#cache.use;
   }
 
   /** The numbers of all of `userIds`, made where they are new. */

@@ -5,6 +5,7 @@ import type { StateRoot } from '../storage/state-node.ts';
 import type { StreamChange, StreamHub } from '../storage/stream-hub.ts';
 import { listRoomsWithNews } from '../storage/sync-reading.ts';
 import type { Clock } from '../util/clock.ts';
+import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
 import { NewestPositions } from './newest-positions.ts';
 import type { RoomSummary } from './room-summary.ts';
 import { Waiters } from './waiters.ts';
@@ -28,7 +29,7 @@ export class SyncFeed implements Disposable {
   /** Rooms by what changed in them beside the timeline, and users by what concerns them. */
   readonly #newestEphemera: NewestPositions;
   readonly #newestOfUsers: NewestPositions;
-  readonly #rooms = new LRUCache<number, readonly RoomMembership[]>({
+  readonly #rooms = new CountedCache<number, readonly RoomMembership[]>({
     maxSize: MOST_MEMBERSHIPS_AT_HAND,
     sizeCalculation: (rooms) => rooms.length + 1,
   });
@@ -43,6 +44,11 @@ export class SyncFeed implements Disposable {
     this.#newestEphemera = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
     this.#newestOfUsers = new NewestPositions(deps.hub.toldUpTo, MOST_USERS_AT_HAND);
     this.#unsubscribe = deps.hub.subscribe((change) => this.#hear(change));
+  }
+
+  /** Of the memberships of those who sync. */
+  get cacheUse(): CacheUse {
+    return this.#rooms.use;
   }
 
   /** The position up to which a reader that asks now is to read. */
