@@ -10,7 +10,7 @@ describe('a cache that counts', () => {
     cache.set('b', 1).set('c', 2);
     assert.equal(cache.get('a'), undefined);
     assert.equal(cache.size, 2);
-    assert.deepEqual({ ...cache.use }, { hits: 1, misses: 2 });
+    assert.deepEqual([cache.use.hits, cache.use.misses], [1, 2]);
   });
 
   it('shares a count with another', () => {
@@ -20,6 +20,6 @@ describe('a cache that counts', () => {
     there.set('a', 1);
     there.get('a');
     back.get(1);
-    assert.deepEqual({ ...use }, { hits: 1, misses: 1 });
+    assert.deepEqual([use.hits, use.misses], [1, 1]);
   });
 });
