@@ -11,7 +11,7 @@ import type { Endpoint } from './endpoint.ts';
 import { HttpServer } from './http-server.ts';
 import { defaultHttpLimits, type HttpLimits } from './limits.ts';
 import { LiveCalls } from './live-calls.ts';
-import { observe } from './observe.ts';
+import { observe, type AnsweredRequest } from './observe.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { mountEndpoints } from './route-table.ts';
 
@@ -27,6 +27,8 @@ export interface HttpAppOptions<Deps> {
   readonly limits?: Partial<HttpLimits>;
   /** True only behind a reverse proxy that writes X-Forwarded-For. */
   readonly trustProxy?: boolean;
+  /** Called with each request once its answer is known. Must not throw. */
+  readonly onAnswered?: ((request: AnsweredRequest) => void) | undefined;
 }
 
 /**

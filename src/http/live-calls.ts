@@ -15,6 +15,11 @@ export class LiveCalls {
   readonly #open = new Set<AbortController>();
   #stopping = false;
 
+  /** How many requests are being answered. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }

@@ -9,11 +9,22 @@ import { corsHeaders } from './cors.ts';
 import { isDatabaseAway, toMatrixError } from './error-reply.ts';
 import type { LiveCalls } from './live-calls.ts';
 
+/** A request that has been answered, for whoever counts. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The name of the endpoint; undefined when there was none to be found. */
+  readonly endpoint: string | undefined;
+  /** 499: the client did not wait. */
+  readonly status: number;
+  readonly ms: number;
+}
+
 interface ObserveParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly trustProxy: boolean;
   readonly calls: LiveCalls;
+  readonly onAnswered?: ((request: AnsweredRequest) => void) | undefined;
 }
 
 /** The status that the log shows for a client that did not wait for its reply. */
@@ -45,6 +56,7 @@ export function observe(parts: ObserveParts): Middleware<CallState> {
     const { endpoint, userId } = context.state;
     const status = gone ? CLIENT_GONE : context.status;
     const ms = clock.nowMs() - startedMs;
+    parts.onAnswered?.({ method: context.method, endpoint, status, ms });
     lines.info({ requestId, method: context.method, endpoint, status, ms, userId }, 'request');
   };
 }
