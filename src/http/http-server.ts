@@ -43,6 +43,11 @@ export class HttpServer implements AsyncDisposable {
     this.#parts = parts;
   }
 
+  /** How many requests are being answered; long polls are. */
+  get openCalls(): number {
+    return this.#parts.calls.open;
+  }
+
   /** Opens one more socket for the same endpoints; rejects when the address is taken. Returns the port it got. */
   async listen(address: ListenAddress): Promise<{ readonly port: number }> {
     const server = this.#createServer(address);
