@@ -1,8 +1,16 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
+import { refuseBrokenRequest } from './broken-request.ts';
 import type { HttpLimits } from './limits.ts';
 import type { LiveCalls } from './live-calls.ts';
 
@@ -37,6 +45,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #servers: Server[] = [];
   /** Connections without a request yet: node counts them as busy, and clients open them in advance. */
   readonly #unused = new Set<Socket>();
+  readonly #answering = new Set<ServerResponse>();
   #stopped: Promise<void> | undefined;
 
   constructor(parts: HttpServerParts) {
@@ -95,15 +104,22 @@ export class HttpServer implements AsyncDisposable {
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // It is asked for where refusals can be written.
+      requireHostHeader: false,
     };
     const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls });
     server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#unused.add(socket);
       socket.once('close', () => this.#unused.delete(socket));
     });
-    return server.on('request', (request, response) => {
+    server.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, this.#answering));
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#unused.delete(request.socket);
+      this.#answering.add(response);
+      response.once('close', () => this.#answering.delete(response));
       listener(request, response);
-    });
+    };
+    // Who expects what no server offers is answered all the same, as HTTP allows.
+    return server.on('request', answer).on('checkExpectation', answer);
   }
 }
