@@ -20,6 +20,7 @@ const PACKAGES: readonly { readonly name: string; readonly folders: readonly str
   { name: 'pg', folders: ['storage'] },
   { name: 'koa', folders: ['http', 'server'] },
   { name: '@koa/router', folders: ['http', 'server'] },
+  { name: 'prom-client', folders: ['server'] },
 ];
 
 /** Who may name a global: the folder of each, and why it is only there. */

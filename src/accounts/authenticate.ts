@@ -7,6 +7,7 @@ import type { PostgresBus } from '../storage/bus.ts';
 import { SessionMemory } from '../storage/session-memory.ts';
 import { retireOtherTokens, type FoundSession } from '../storage/sessions.ts';
 import type { Clock } from '../util/clock.ts';
+import type { CacheUse } from '../util/counted-cache.ts';
 import type { Log } from '../util/log.ts';
 import { hashToken } from './tokens.ts';
 
@@ -15,6 +16,7 @@ const SIGHTING_THROTTLE_MS = 60_000;
 
 /** Tells who is behind an access token. Dispose of it before the database: it may still be writing a sighting. */
 export interface Authenticator extends AsyncDisposable {
+  readonly cacheUse: CacheUse;
   /**
    * The user and device of the token: as the database says, or as it said while no process has changed a session since
    * (see {@link SessionMemory}). Throws 401 M_UNKNOWN_TOKEN, with `soft_logout: true` when the token has merely expired.
@@ -43,6 +45,7 @@ export function createAuthenticator(deps: {
   };
 
   return {
+    cacheUse: sessions.cacheUse,
     async authenticate(token, origin) {
       const session = await sessions.find(hashToken(token));
       if (session === undefined) throw unknownToken('The access token is not known', { soft_logout: false });

@@ -20,7 +20,6 @@ const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
 const SWITCH = { expects: 'on or off', parse: parseSwitch };
 const PATH = { expects: 'a path', parse: parseText, fallback: undefined, fallbackText: 'none' };
 const ADDRESS = { expects: 'host:port, such as 127.0.0.1:8008 or [::1]:8008', parse: parseListenAddress };
-const OFF = { fallback: undefined, fallbackText: 'off', unavailable: true } as const;
 
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a default does not parse');
@@ -235,9 +234,11 @@ export const LOG_LEVEL: Setting<LogLevel> = {
 
 export const METRICS_LISTEN: Setting<ListenAddress | undefined> = {
   key: 'metrics_listen',
-  about: 'Where Prometheus metrics are served',
+  about: 'Where Prometheus metrics are served, at /metrics of an address of its own: not for everyone to see',
   ...ADDRESS,
-  ...OFF,
+  expects: 'host:port, such as 127.0.0.1:9090 or [::1]:9090',
+  fallback: undefined,
+  fallbackText: 'off',
 };
 
 export const LIVEKIT_SERVICE_URL: Setting<string | undefined> = {

@@ -6,6 +6,7 @@ import { createHttpApp } from '../http/app.ts';
 import { sweepNotifications } from '../push/forget-push.ts';
 import { deleteOldTransactions } from '../storage/client-transactions.ts';
 import { sweepMedia } from '../media/upload.ts';
+import { sweepUrlPreviews } from '../media/url-previews.ts';
 import { openDatabase, type Database } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
 import { deleteOldClaims } from '../storage/one-time-keys.ts';
@@ -16,6 +17,9 @@ import { Disposal } from '../util/disposal.ts';
 import type { Random } from '../util/random.ts';
 import { allEndpoints } from './endpoints.ts';
 import { openListeners } from './listeners.ts';
+import { addGauges, type Watched } from './metric-gauges.ts';
+import { openMetricsListener } from './metrics-listener.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { startServices, type Services } from './services.ts';
 import { loadSigningKey } from './signing-key-file.ts';
 
@@ -30,6 +34,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** Base URLs, such as `http://127.0.0.1:8008`. */
   readonly urls: readonly string[];
+  /** Where metrics are, such as `http://127.0.0.1:9090/metrics`; undefined when they are off. */
+  readonly metricsUrl: string | undefined;
   readonly services: Services;
   /** Ends long polls, finishes other requests and the commit in flight, then closes everything. */
   stop(): Promise<void>;
@@ -47,7 +53,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const key = await loadSigningKey(config.dataDir, random);
     const database = started.use(await openMigrated(config, log, started));
-    const services = started.use(await startServices({ config, database, key, clock, random, log }));
+    const metrics = config.metricsListen === undefined ? undefined : createMetrics(allEndpoints);
+    const services = started.use(await startServices({ config, database, key, clock, random, log, metrics }));
     const authenticator = started.use(
       createAuthenticator({ db: database.db, bus: services.bus, clock, log }),
     );
@@ -60,12 +67,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       rateLimiter: services.rateLimiter,
       log,
       clock,
+      onAnswered: metrics?.onAnswered,
     });
     started.use(app);
+    const metricsUrl = await serveMetrics(config, metrics, { ...services, app, authenticator }, started);
     const urls = await openListeners(app, config);
     started.defer(sweepRegularly(services));
     return {
       urls,
+      metricsUrl,
       services,
       stop: () => started[Symbol.asyncDispose](),
     };
@@ -73,6 +83,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await started[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function serveMetrics(
+  { metricsListen }: Config,
+  metrics: Metrics | undefined,
+  watched: Watched,
+  started: Disposal,
+): Promise<string | undefined> {
+  if (metricsListen === undefined || metrics === undefined) return undefined;
+  const { registry } = metrics;
+  const gauges = addGauges(registry, watched);
+  started.defer(() => gauges[Symbol.dispose]());
+  const { contentType } = registry;
+  const read = async (): Promise<string> => {
+    await gauges.refresh();
+    return registry.metrics();
+  };
+  return started.use(await openMetricsListener(metricsListen, { contentType, read })).url;
 }
 
 async function openMigrated(config: Config, log: Log, started: Disposal): Promise<Database> {
@@ -105,6 +133,7 @@ function sweepRegularly(services: Services): () => void {
       sweepExpired({ db, clock }),
       sweepNotifications({ db, clock }),
       sweepMedia(services),
+      sweepUrlPreviews(services),
       deleteOldTransactions(db, clock.nowMs() - TRANSACTIONS_KEPT_MS),
       deleteOldClaims(db, clock.nowMs() - CLAIMS_KEPT_MS),
     ]).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));

@@ -23,6 +23,7 @@ import { SyncFeed } from '../sync/sync-feed.ts';
 import { MediaArrivals } from '../media/arrivals.ts';
 import type { FileStore } from '../media/file-store.ts';
 import { FileSystemStore } from '../media/file-system-store.ts';
+import { UrlPreviews } from '../media/url-previews.ts';
 import { createThumbnailer, type Thumbnailer } from '../media/thumbnailer.ts';
 import { createRateLimiter, type RateLimiter } from '../http/rate-limit.ts';
 import { serverNameOf, type RoomAlias, type ServerName } from '../matrix/identifiers.ts';
@@ -47,6 +48,7 @@ import { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { randomToken, type Random } from '../util/random.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The few things with a lifetime and the settings, by the names under which endpoints ask for them. */
 export interface Services
@@ -100,6 +102,7 @@ export interface Services
   readonly fileStore: FileStore;
   readonly mediaArrivals: MediaArrivals;
   readonly thumbnailer: Thumbnailer;
+  readonly urlPreviewer: UrlPreviews;
   readonly rateLimiter: RateLimiter;
   readonly passwords: Passwords;
   readonly unstableFeatures: Readonly<Record<string, boolean>>;
@@ -115,6 +118,8 @@ export interface ServiceParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Absent: nobody counts. */
+  readonly metrics?: Pick<Metrics, 'onBatch' | 'firingWatch'> | undefined;
 }
 
 /** Whatever is served beyond the released specification, as GET /versions says it. */
@@ -145,6 +150,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     clock,
     identity,
     log,
+    onBatch: parts.metrics?.onBatch,
     onCommitted: (change) => {
       announce(hub, change);
       noteSenders(presenceBoard, identity, change);
@@ -161,6 +167,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     random,
     identity,
     pipeline,
+    watch: parts.metrics?.firingWatch,
     restartGraceMs: config.futures.restartGraceMs,
     firingLimiter: createFiringLimiter({
       enabled: config.rateLimits,
@@ -209,6 +216,8 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   presenceBoard.start();
   const ignoredUsers = new IgnoredUsers({ db, hub });
   const syncFeed = new SyncFeed({ db, hub, clock });
+  const fileStore = new FileSystemStore(join(config.dataDir, 'media'), random);
+  const mediaArrivals = new MediaArrivals();
   const wake = (userNids: readonly number[]): void => announceUsers(db, hub, log, userNids);
   return {
     ...config,
@@ -240,8 +249,9 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     nameKeeper,
     futureScheduler,
     guestLeaves,
-    fileStore: new FileSystemStore(join(config.dataDir, 'media'), random),
-    mediaArrivals: new MediaArrivals(),
+    fileStore,
+    mediaArrivals,
+    urlPreviewer: new UrlPreviews({ ...config, db, clock, random, log, fileStore, mediaArrivals }),
     thumbnailer: createThumbnailer(),
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
