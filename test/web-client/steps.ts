@@ -12,12 +12,13 @@ export interface Outcome {
 }
 
 /**
- * Runs steps in order and prints how each ended. What follows a failed step builds on it, so the rest is skipped.
+ * Runs steps in order and reports how each ended. What follows a failed step builds on it, so the rest is skipped.
  * `afterEach` is told the number and the name of each step that ran, failed ones too.
  */
 export async function runSteps(
   steps: readonly Step[],
   afterEach: (number: number, name: string) => Promise<void>,
+  report: (line: string) => void,
 ): Promise<Outcome> {
   for (const [index, step] of steps.entries()) {
     const startedMs = performance.now();
@@ -26,10 +27,10 @@ export async function runSteps(
       (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown))),
     );
     const ms = Math.round(performance.now() - startedMs);
-    console.log(`${error === undefined ? 'ok' : 'FAILED'}  ${step.name} (${ms} ms)`);
+    report(`${error === undefined ? 'ok' : 'FAILED'}  ${step.name} (${ms} ms)`);
     await afterEach(index + 1, step.name);
     if (error !== undefined) {
-      console.log(`\n${error.stack ?? error.message}\n`);
+      report(`\n${error.stack ?? error.message}\n`);
       return { passed: index, failed: 1, skipped: steps.length - index - 1 };
     }
   }

@@ -9,6 +9,7 @@ export interface Person {
 
 export interface Scene {
   readonly clientUrl: string;
+  readonly homeserverUrl: string;
   readonly serverName: string;
   readonly alice: Person;
   readonly bob: Person;
