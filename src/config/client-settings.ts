@@ -62,6 +62,15 @@ export const SUPPORT_PAGE: Setting<string | undefined> = {
   fallbackText: 'none',
 };
 
+export const URL_PREVIEWS: Setting<boolean> = {
+  key: 'url_previews',
+  about: 'Whether this server looks at the URLs that clients ask it about, to tell them what is there',
+  expects: 'on or off',
+  parse: parseSwitch,
+  fallback: false,
+  fallbackText: 'off',
+};
+
 export const LEGACY_MENTIONS: Setting<boolean> = {
   key: 'legacy_mentions',
   about:
@@ -80,6 +89,7 @@ export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [
   TURN_TTL,
   SUPPORT_CONTACTS,
   SUPPORT_PAGE,
+  URL_PREVIEWS,
   LEGACY_MENTIONS,
 ];
 

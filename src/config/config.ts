@@ -52,6 +52,7 @@ export interface Config {
     readonly contacts: readonly SupportContact[];
     readonly page: string | undefined;
   };
+  readonly urlPreviews: boolean;
   readonly legacyMentions: boolean;
 }
 
@@ -122,6 +123,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       contacts: read(clientSettings.SUPPORT_CONTACTS) ?? [],
       page: read(clientSettings.SUPPORT_PAGE),
     },
+    urlPreviews: read(clientSettings.URL_PREVIEWS),
     legacyMentions: read(clientSettings.LEGACY_MENTIONS),
   };
   complaints.push(...listTlsGaps(config, texts), ...listTurnGaps(turnUris, turnSecret, texts));

@@ -73,6 +73,7 @@ export const userSuspended = kind(403, 'M_USER_SUSPENDED');
 export const notFound = kind(404, 'M_NOT_FOUND');
 export const unrecognized = kind(404, 'M_UNRECOGNIZED');
 export const methodNotAllowed = kind(405, 'M_UNRECOGNIZED');
+export const previewFailed = kind(502, 'M_UNKNOWN');
 /** 405: account data that the server alone writes. */
 export const serverControlled = kind(405, 'M_BAD_JSON');
 export const requestTimedOut = kind(408, 'M_UNKNOWN');

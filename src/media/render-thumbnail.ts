@@ -46,6 +46,15 @@ export async function renderThumbnail(source: Buffer, wish: ThumbnailWish): Prom
   }
 }
 
+/** Size and type of a JPEG, PNG, WebP or GIF; undefined for what is none. */
+export async function describeImage(
+  source: Buffer,
+): Promise<(ImageSize & { readonly contentType: string }) | undefined> {
+  const image = await readImage(source);
+  if (image === undefined) return undefined;
+  return { width: image.width, height: image.height, contentType: `image/${image.format}` };
+}
+
 interface Image extends ImageSize {
   readonly format: Format;
   /** How many frames can be read. */

@@ -47,6 +47,7 @@ import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { typingEndpoints } from '../client-api/typing.ts';
+import { urlPreviewsEndpoints } from '../client-api/url-previews.ts';
 import { userDirectoryEndpoints } from '../client-api/user-directory.ts';
 import { versionsEndpoints } from '../client-api/versions.ts';
 import { voipEndpoints } from '../client-api/voip.ts';
@@ -105,6 +106,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...tagsEndpoints,
   ...toDeviceEndpoints,
   ...typingEndpoints,
+  ...urlPreviewsEndpoints,
   ...userDirectoryEndpoints,
   ...versionsEndpoints,
   ...voipEndpoints,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { MediaId } from '../matrix/identifiers.ts';
-import { inTransaction, type Db } from './database.ts';
+import { inTransaction, type Db, type Tx } from './database.ts';
 
 export interface MediaTable {
   readonly media_id: MediaId;
@@ -152,6 +152,20 @@ export async function deleteExpiredMedia(db: Db, nowTs: number): Promise<void> {
     .where('file_name', 'is', null)
     .where('unused_expires_ts', '<=', nowTs)
     .execute();
+}
+
+/** Forgets media and their thumbnails; the answer names the files that nothing needs any more. */
+export async function deleteMedia(tx: Tx, mediaIds: readonly MediaId[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ file_name: string }>`
+    with thumbnails as (
+      delete from media_thumbnails where media_id = any(${mediaIds}::text[]) returning file_name
+    ), gone as (
+      delete from media where media_id = any(${mediaIds}::text[]) returning file_name
+    )
+    select file_name from thumbnails union all select file_name from gone where file_name is not null`.execute(
+    tx,
+  );
+  return rows.map((row) => row.file_name);
 }
 
 /** The thumbnail that was made for the same wish before. */

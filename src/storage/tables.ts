@@ -38,6 +38,7 @@ import type { StickyEventTables } from './sticky-events.ts';
 import type { ToDeviceTables } from './to-device.ts';
 import type { TypingTables } from './typing.ts';
 import type { UiaSessionTables } from './uia-sessions.ts';
+import type { UrlPreviewTables } from './url-previews.ts';
 import type { UserNameTables } from './user-names.ts';
 import type { UserTables } from './users.ts';
 
@@ -89,6 +90,7 @@ export interface Tables
     ToDeviceTables,
     TypingTables,
     UiaSessionTables,
+    UrlPreviewTables,
     UserNameTables,
     UserTables {
   stream: StreamTable;
