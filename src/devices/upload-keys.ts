@@ -1,8 +1,8 @@
-import { invalidParam } from '../matrix/errors.ts';
+import { invalidParam, unknownToken } from '../matrix/errors.ts';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import { allotPositions, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import { findDeviceKeys, putDeviceKeys, setDeviceKeys, type DeviceAddress } from '../storage/device-keys.ts';
-import { recordDeviceListChanges } from '../storage/devices.ts';
+import { holdDevice, recordDeviceListChanges } from '../storage/devices.ts';
 import { deleteFallbackKeys, putFallbackKeys } from '../storage/fallback-keys.ts';
 import {
   countOneTimeKeys,
@@ -50,7 +50,7 @@ const MOST_ONE_TIME_KEYS = 10_000;
 /**
  * Stores a device's keys, all or none, and returns how many one-time keys of each algorithm are left. Uploading the
  * same again changes nothing. Throws 400: M_BAD_JSON or M_INVALID_PARAM for malformed keys, those of another device,
- * and a one-time key under the name of another that has not been claimed.
+ * and a one-time key under the name of another that has not been claimed; 401 M_UNKNOWN_TOKEN when the device has gone.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload
  */
 export async function uploadKeys(
@@ -62,6 +62,7 @@ export async function uploadKeys(
   if (!isEmpty(parsed)) {
     const { position, changed } = await inTransaction(deps.db, async (tx) => {
       const at = await allotPositions(tx, 1);
+      if (!(await holdDevice(tx, owner))) throw unknownToken('The device has been logged out');
       return { position: at, changed: await storeKeys(tx, owner, parsed, at) };
     });
     if (changed.identity) deps.deviceListChanged(owner.userNid);

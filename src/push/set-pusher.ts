@@ -1,6 +1,7 @@
-import { invalidParam, unknownError } from '../matrix/errors.ts';
+import { invalidParam, unknownError, unknownToken } from '../matrix/errors.ts';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import { inTransaction, type Db } from '../storage/database.ts';
+import { holdDevice } from '../storage/devices.ts';
 import {
   countPushers,
   deletePusher,
@@ -28,7 +29,7 @@ const MOST_PUSHERS = 100;
 /**
  * Sets a pusher, over the one of the user with the same app and key if there is one. Unless `append` says so, other
  * users lose theirs with that key: the app has changed hands. It ends with the device. Throws 400 M_INVALID_PARAM for a
- * kind that is not served or a bad URL, and M_UNKNOWN for too many pushers.
+ * kind that is not served or a bad URL, M_UNKNOWN for too many pushers, and 401 M_UNKNOWN_TOKEN when the device has gone.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset
  */
 export async function setPusher(
@@ -42,6 +43,7 @@ export async function setPusher(
   const { url } = pusher.data;
   parseGatewayUrl(typeof url === 'string' ? url : '', deps.config);
   await inTransaction(deps.db, async (tx) => {
+    if (!(await holdDevice(tx, owner))) throw unknownToken('The device has been logged out');
     if (!append) await deletePushersOfOthers(tx, owner.userNid, pusher);
     await putPusher(tx, owner, pusher, deps.clock.nowMs());
     if ((await countPushers(tx, owner.userNid)) > MOST_PUSHERS)

@@ -93,6 +93,20 @@ export async function findDevice(db: Db, userNid: number, deviceId: DeviceId): P
   return row && toDevice(row);
 }
 
+/**
+ * Keeps a device from being deleted until the transaction ends; false when it has gone already. For what hangs on the
+ * device a request came from: that may be logged out between its authentication and here.
+ */
+export async function holdDevice(
+  tx: Tx,
+  device: { readonly userNid: number; readonly deviceId: DeviceId },
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from devices where user_nid = ${device.userNid} and device_id = ${device.deviceId}
+    for key share`.execute(tx);
+  return rows.length > 0;
+}
+
 /** Renames a device; false when the user has no such device. */
 export async function setDeviceName(
   tx: Tx,
