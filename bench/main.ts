@@ -1,36 +1,80 @@
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { measureHeartbeats } from './heartbeats.ts';
-import { measureSends } from './sends.ts';
+import { Disposal } from '../src/util/disposal.ts';
+import { parseArguments, USAGE, type MeasureCommand } from './arguments.ts';
+import type { Bench } from './bench.ts';
+import { catalogue } from './catalogue.ts';
+import { compareReports, readReport } from './compare.ts';
+import { measureGrowth } from './growth.ts';
+import { openBench } from './open-bench.ts';
+import { describeMachine, describeResult, TABLE_HEAD, type Report } from './report.ts';
+import { measure, type Result } from './run.ts';
 
-const USAGE = `Usage: npm run bench -- --base http://127.0.0.1:8008 [--rounds 5] [--seconds 3] [--json FILE]
+/** Measures what is wanted, and prints each figure as soon as it is there. The answer is the exit code. */
+async function run(command: MeasureCommand, after: Disposal): Promise<number> {
+  const { kind, target, rounds, seconds, scale, jsonFile } = command;
+  const startedAt = new Date().toISOString();
+  const bench = await openBench(target, { roundMs: seconds * 1000, scale }, after);
+  const results =
+    kind === 'growth' ? await measureGrowth(bench, command, console.log) : await measureAll(bench, command);
+  const report: Report = {
+    kind: 'bench',
+    startedAt,
+    base: target.kind === 'spawn' ? 'a server of ours' : target.base,
+    machine: describeMachine(),
+    rounds,
+    seconds,
+    scale,
+    results,
+  };
+  if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+  return results.some(({ problem }) => problem !== undefined && problem !== 'needs --spawn') ? 1 : 0;
+}
 
-Measures a homeserver in a closed loop. The server must have open registration and no rate limits; it is written to.
-Figures are medians over rounds after a warm-up; compare figures of one run with each other.`;
-
-const { values } = parseArgs({
-  options: {
-    base: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-if (values.help || values.base === undefined) {
-  console.log(USAGE);
-  process.exitCode = values.help ? 0 : 2;
-} else {
-  const rounds = Number(values.rounds);
-  const results = [
-    ...(await measureSends(values.base, rounds, Number(values.seconds) * 1000)),
-    ...(await measureHeartbeats(values.base, rounds)),
-  ];
-  for (const { name, unit, median, rounds: figures } of results) {
-    console.log(
-      `${name.padEnd(36)} ${median.toFixed(0).padStart(8)} ${unit}  [${figures.map((r) => r.toFixed(0)).join(' ')}]`,
-    );
+async function measureAll(bench: Bench, { only, rounds }: MeasureCommand): Promise<readonly Result[]> {
+  console.log(TABLE_HEAD);
+  const results: Result[] = [];
+  for (const measurement of catalogue.filter(({ name }) => only.test(name))) {
+    const result = await measure(bench, measurement, rounds);
+    console.log(describeResult(result));
+    results.push(result);
   }
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  return results;
+}
+
+/** Ends the servers that were started, whatever happens; a second signal does not wait for that. */
+async function runAndCleanUp(command: MeasureCommand): Promise<number> {
+  const after = new Disposal();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(130));
+      void after[Symbol.asyncDispose]().finally(() => process.exit(130));
+    });
+  }
+  try {
+    return await run(command, after);
+  } finally {
+    await after[Symbol.asyncDispose]();
+  }
+}
+
+const command = parseArguments(process.argv.slice(2));
+switch (command.kind) {
+  case 'help':
+    console.log(USAGE);
+    break;
+  case 'wrong':
+    console.error(`${command.complaint}\n\n${USAGE}`);
+    process.exitCode = 2;
+    break;
+  case 'list':
+    for (const { name } of catalogue) if (command.only.test(name)) console.log(name);
+    break;
+  case 'compare': {
+    const [first, second] = command.files;
+    console.log(compareReports(await readReport(first), await readReport(second)));
+    break;
+  }
+  case 'measure':
+  case 'growth':
+    process.exitCode = await runAndCleanUp(command);
 }

@@ -1,72 +1,71 @@
-import { BenchClient, textAt } from './client.ts';
-import { measure, throughput, type Measurement } from './measure.ts';
+import type { Account } from './accounts.ts';
+import type { Bench } from './bench.ts';
+import { latency, throughput, timed, together, type Measurement } from './measure.ts';
+import { makeRoom, sendMessage, sendMessages } from './rooms.ts';
+import { oncePerRun } from './shared.ts';
 
-interface Member {
-  readonly token: string;
-  readonly userId: string;
+const SENDERS = 10;
+
+/** Messages a second: by one sender, by ten in one room, and by ten in ten rooms. */
+export const sends: readonly Measurement[] = [
+  sendsBy('sends, 1 sender', 900, async (bench) => (await sharedRoom(bench, SENDERS)).slice(0, 1)),
+  sendsBy('sends, 10 senders in one room', 3_000, (bench) => sharedRoom(bench, SENDERS)),
+  sendsBy('sends, 10 senders in ten rooms', 4_000, (bench) => ownRooms(bench, SENDERS)),
+];
+
+interface Place {
+  readonly sender: Account;
+  readonly roomId: string;
 }
 
-let accounts = 0;
-
-/** Makes an account on the server under test. */
-export async function makeUser(client: BenchClient): Promise<Member> {
-  accounts += 1;
-  const body = await client.call('POST', '/_matrix/client/v3/register', undefined, {
-    username: `bench-${process.pid}-${accounts}`,
-    password: `bench ${process.pid}`,
-    auth: { type: 'm.login.dummy' },
-  });
-  return { token: textAt(body, 'access_token'), userId: textAt(body, 'user_id') };
-}
-
-/** Makes a public room and lets the others join. */
-export async function makeRoom(
-  client: BenchClient,
-  creator: Member,
-  others: readonly Member[],
-): Promise<string> {
-  const body = await client.call('POST', '/_matrix/client/v3/createRoom', creator.token, {
-    preset: 'public_chat',
-  });
-  const roomId = textAt(body, 'room_id');
-  for (const other of others) {
-    await client.call('POST', `/_matrix/client/v3/join/${encodeURIComponent(roomId)}`, other.token, {});
-  }
-  return roomId;
-}
-
-/** Messages a second by one sender, by ten in one room, and by ten in ten rooms. */
-export async function measureSends(
-  baseUrl: string,
-  rounds: number,
-  roundMs: number,
-): Promise<readonly Measurement[]> {
-  const client = new BenchClient(baseUrl, 16);
-  const users: Member[] = [];
-  for (let n = 0; n < 10; n += 1) users.push(await makeUser(client));
-  const [first] = users;
-  if (first === undefined) throw new Error('nobody registered');
-  const shared = await makeRoom(client, first, users.slice(1));
-  const own: string[] = [];
-  for (const user of users) own.push(await makeRoom(client, user, []));
-  let turn = 0;
-  const send = (user: Member | undefined, roomId: string | undefined): Promise<unknown> => {
-    if (user === undefined || roomId === undefined) throw new Error('a sender without a room');
-    turn += 1;
-    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${process.pid}-${turn}`;
-    return client.call('PUT', path, user.token, { msgtype: 'm.text', body: `message number ${turn}` });
+function sendsBy(
+  name: string,
+  atLeast: number,
+  findPlaces: (bench: Bench) => Promise<readonly Place[]>,
+): Measurement {
+  return {
+    name,
+    unit: 'events/s',
+    moreIsBetter: true,
+    aim: { atLeast },
+    run: async (bench) => {
+      const places = await findPlaces(bench);
+      return () =>
+        throughput(places.length, bench.roundMs, async (worker) => {
+          const place = places[worker];
+          if (place !== undefined) await sendMessage(bench.client, place.sender, place.roomId);
+        });
+    },
   };
-  const results = [
-    await measure('sends, 1 sender', 'events/s', rounds, () =>
-      throughput(1, roundMs, () => send(first, shared)),
-    ),
-    await measure('sends, 10 senders in one room', 'events/s', rounds, () =>
-      throughput(10, roundMs, (worker) => send(users[worker], shared)),
-    ),
-    await measure('sends, 10 senders in ten rooms', 'events/s', rounds, () =>
-      throughput(10, roundMs, (worker) => send(users[worker], own[worker])),
-    ),
-  ];
-  client.close();
-  return results;
+}
+
+/** So many who are in one room, and nobody else. */
+const sharedRoom = oncePerRun(async (bench, size): Promise<readonly Place[]> => {
+  const [creator, ...others] = await bench.accounts.some(size);
+  if (creator === undefined) throw new Error('nobody is there');
+  const roomId = await makeRoom(bench.client, creator, others);
+  return [creator, ...others].map((sender) => ({ sender, roomId }));
+});
+
+/** So many who are each in a room of their own. */
+export const ownRooms = oncePerRun(async (bench, size): Promise<readonly Place[]> =>
+  together(await bench.accounts.some(size), size, async (sender) => ({
+    sender,
+    roomId: await makeRoom(bench.client, sender),
+  })),
+);
+
+/** How long one send takes in a room that has so many messages. */
+export function sendAfterMessages(count: number): Measurement {
+  return {
+    name: `a send after ${count} messages`,
+    unit: 'ms',
+    run: async (bench) => {
+      const [sender] = await bench.accounts.some(1);
+      if (sender === undefined) throw new Error('nobody is there');
+      const roomId = await makeRoom(bench.client, sender);
+      await sendMessages(bench.client, sender, roomId, bench.scaled(count));
+      return () => latency(bench.roundMs, () => timed(() => sendMessage(bench.client, sender, roomId)));
+    },
+  };
 }

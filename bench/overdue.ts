@@ -1,0 +1,145 @@
+import { isJsonArray, isJsonObject, type JsonObject } from '../src/util/json.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Accounts, type Account } from './accounts.ts';
+import { BenchClient, textAt } from './client.ts';
+import { HOUR_MS, listScheduled, schedule, type Owner } from './delayed-events.ts';
+import { numbers, percentile, timed, together, type Figure, type Measurement } from './measure.ts';
+import { makeRoom, nextName, roomPath } from './rooms.ts';
+import { bodyOf, eventsIn } from './timeline.ts';
+import type { SpawnedServer } from './spawned-server.ts';
+
+const OVERDUE = 10_000;
+const ROOMS = 20;
+const TRIAL = 100;
+const PAGE = 500;
+const PATIENCE_MS = 60_000;
+
+/** A start after a downtime in which 10,000 delayed events, in 20 rooms, have come due. */
+export const overdue: readonly Measurement[] = [
+  {
+    name: `${OVERDUE} overdue at the start: until the last is sent`,
+    unit: 's',
+    aim: { atMost: 5 },
+    isSingle: true,
+    needs: 'servers of its own',
+    run: async (bench, after) => {
+      const server = after.use(await bench.spawn());
+      await server.start();
+      const client = new BenchClient(server.baseUrl, 64);
+      after.defer(() => client.close());
+      return () => missAndCatchUp(server, client, bench.scaled(OVERDUE));
+    },
+  },
+];
+
+async function missAndCatchUp(server: SpawnedServer, client: BenchClient, count: number): Promise<Figure> {
+  const accounts = new Accounts(client, 'overdue');
+  const reader = await accounts.make();
+  const owners = await together(numbers(Math.min(ROOMS, count)), ROOMS, async () => {
+    const account = await accounts.make();
+    return { account, roomId: await makeRoom(client, account, [reader]) };
+  });
+  const lastDueMs = await scheduleForLater(client, owners, count);
+  const deadlines = await readDeadlines(client, owners);
+  const path = '/_matrix/client/v3/sync?timeout=0';
+  const since = textAt(await client.call('GET', path, reader.token), 'next_batch');
+  await server.stop();
+  await pause(Math.max(0, lastDueMs - performance.now()));
+  const startMs = await timed(() => server.start());
+  const { seconds, syncMs } = await awaitAll(client, reader, since, deadlines.size);
+  const sent = await together(owners, 1, (owner) => readSent(client, owner));
+  const inRooms = sent.map((bodies) => bodies.map((body) => deadlines.get(body) ?? 0));
+  return {
+    value: seconds,
+    operations: deadlines.size,
+    more: {
+      'were overdue': deadlines.size,
+      missing: deadlines.size - new Set(sent.flat()).size,
+      'sent twice': sent.flat().length - new Set(sent.flat()).size,
+      'out of order': inRooms.reduce((total, room) => total + countDescents(room), 0),
+      'start ms': startMs,
+      'sync meanwhile, p50 ms': percentile(syncMs, 0.5),
+      'sync meanwhile, p99 ms': percentile(syncMs, 0.99),
+    },
+  };
+}
+
+/** All due one after the other, a millisecond apart, as soon as there was time to schedule them: when the last one is. */
+async function scheduleForLater(
+  client: BenchClient,
+  owners: readonly Owner[],
+  count: number,
+): Promise<number> {
+  const scheduleAll = (total: number, delayOf: (index: number) => number, name: string): Promise<unknown> =>
+    together(owners, owners.length, async (owner, room) => {
+      for (let n = room; n < total; n += owners.length)
+        await schedule(client, owner, delayOf(n), `${name} ${nextName()}`);
+    });
+  const trial = Math.min(TRIAL, count);
+  const trialMs = await timed(() => scheduleAll(trial, () => HOUR_MS, 'not'));
+  const firstDueMs = performance.now() + (1.5 * trialMs * count) / trial + 1_000;
+  const dueMs = (n: number): number => Math.round(firstDueMs + n / owners.length - performance.now());
+  await scheduleAll(count, (n) => Math.max(1, dueMs(n)), 'overdue');
+  return firstDueMs + count / owners.length + 100;
+}
+
+/** The deadline of each by its text, as the server has it: when it began to count, and for how long. */
+async function readDeadlines(client: BenchClient, owners: readonly Owner[]): Promise<Map<string, number>> {
+  const lists = await together(owners, 4, ({ account }) => listScheduled(client, account));
+  return new Map(
+    lists.flat().flatMap((item): [string, number][] => {
+      const body = bodyOf(item);
+      if (body?.startsWith('overdue') !== true) return [];
+      return [[body, numberAt(item, 'running_since') + numberAt(item, 'delay')]];
+    }),
+  );
+}
+
+function numberAt(item: JsonObject, key: string): number {
+  const value = item[key];
+  if (typeof value !== 'number') throw new Error(`${key} is missing in an answer`);
+  return value;
+}
+
+/** Asks /sync again and again, without waiting in it, until so many have come by way of it. */
+async function awaitAll(
+  client: BenchClient,
+  reader: Account,
+  from: string,
+  count: number,
+): Promise<{ readonly seconds: number; readonly syncMs: readonly number[] }> {
+  const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { limit: 1_000 } } }));
+  const start = performance.now();
+  const syncMs: number[] = [];
+  for (let since = from, seen = 0; seen < count;) {
+    if (performance.now() - start > PATIENCE_MS) throw new Error(`${seen} of ${count} came in a minute`);
+    const path = `/_matrix/client/v3/sync?timeout=0&filter=${filter}&since=${encodeURIComponent(since)}`;
+    const asked = performance.now();
+    const body = await client.call('GET', path, reader.token);
+    syncMs.push(performance.now() - asked);
+    since = textAt(body, 'next_batch');
+    seen += eventsIn(body).filter((event) => bodyOf(event)?.startsWith('overdue') === true).length;
+    await pause(20);
+  }
+  return { seconds: (performance.now() - start) / 1000, syncMs };
+}
+
+/** What was sent in a room of what was overdue, from the first to the last. */
+async function readSent(client: BenchClient, { account, roomId }: Owner): Promise<string[]> {
+  const bodies: string[] = [];
+  for (let from = ''; ;) {
+    const path = `${roomPath(roomId)}/messages?dir=b&limit=${PAGE}${from}`;
+    const { chunk, end } = await client.call('GET', path, account.token);
+    for (const event of isJsonArray(chunk) ? chunk : []) {
+      const body = isJsonObject(event) ? bodyOf(event) : undefined;
+      if (body?.startsWith('overdue') === true) bodies.push(body);
+    }
+    if (typeof end !== 'string') return bodies.toReversed();
+    from = `&from=${encodeURIComponent(end)}`;
+  }
+}
+
+/** How often a number is followed by a smaller one. */
+function countDescents(values: readonly number[]): number {
+  return values.filter((value, index) => value < (values[index - 1] ?? 0)).length;
+}
