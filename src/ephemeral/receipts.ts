@@ -8,7 +8,7 @@ import type { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock } from '../util/clock.ts';
 import { isJsonObject } from '../util/json.ts';
 import { requireMember, type Participant } from './room-membership.ts';
-import { findThreadOf, MAIN_THREAD } from './thread-of-event.ts';
+import { isRelatedToThread, MAIN_THREAD } from './thread-of-event.ts';
 
 export interface ReceiptDeps {
   readonly db: Db;
@@ -34,7 +34,7 @@ export interface ReadMarks {
 /**
  * Moves receipts and the fully-read marker forward, each if its event is later than where it was. Throws 403 M_FORBIDDEN
  * for who is not in the room, 404 M_NOT_FOUND for events that the room's timeline does not have, 400 M_INVALID_PARAM for
- * a thread that the event is not in. https://spec.matrix.org/v1.19/client-server-api/#receipts
+ * a thread that the event is not related to. https://spec.matrix.org/v1.19/client-server-api/#receipts
  */
 export async function markRead(
   deps: ReceiptDeps,
@@ -83,13 +83,12 @@ async function getEvents(
   return placed;
 }
 
-/** A root counts as part of its own thread as well: clients mark a thread as read that has nothing else yet. */
 async function checkThread(db: Db, threadId: string, events: readonly PlacedEvent[]): Promise<void> {
   if (threadId === '') throw invalidParam('thread_id: expected a non-empty string');
   for (const { eventId, stored } of events) {
-    if (eventId === threadId || (await findThreadOf(db, stored)) === threadId) continue;
+    if (await isRelatedToThread(db, stored, threadId)) continue;
     const thread = threadId === MAIN_THREAD ? 'the main timeline' : `the thread ${threadId}`;
-    throw invalidParam(`The event ${eventId} is not in ${thread}.`);
+    throw invalidParam(`The event ${eventId} is not related to ${thread}.`);
   }
 }
 

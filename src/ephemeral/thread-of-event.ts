@@ -9,19 +9,21 @@ export const MAIN_THREAD = 'main';
 const MOST_STEPS = 3;
 
 /**
- * The thread of an event: the id of its root, or `main`. A root itself is in `main`; what relates to an event is in the
- * thread of that. https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts
+ * Whether a receipt at an event can be for a thread: `main`, or one by its root. An event is in the thread of what it
+ * relates to, and in `main` where that leads to none; who has seen what relates to a root, in whatever way, may also say so
+ * in the root's thread. https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts
  */
-export async function findThreadOf(db: Db, event: StoredEvent): Promise<EventId | typeof MAIN_THREAD> {
+export async function isRelatedToThread(db: Db, event: StoredEvent, threadId: string): Promise<boolean> {
   let current: StoredEvent | undefined = event;
   for (let step = 0; current !== undefined && step <= MOST_STEPS; step += 1) {
+    if (current.eventId === threadId) return true;
     const relation = relationOf(current);
-    if (relation === undefined) return MAIN_THREAD;
-    if (relation.type === 'm.thread') return relation.eventId;
+    if (relation === undefined) break;
+    if (relation.type === 'm.thread') return relation.eventId === threadId;
     const [target]: StoredEvent[] = await listEventsById(db, [relation.eventId]);
     current = target?.roomNid === event.roomNid ? target : undefined;
   }
-  return MAIN_THREAD;
+  return threadId === MAIN_THREAD;
 }
 
 function relationOf(event: StoredEvent): { readonly type: string; readonly eventId: EventId } | undefined {

@@ -98,11 +98,16 @@ describe('receipts', () => {
     ]);
   });
 
-  it('for a thread are for events in it', async () => {
+  it('for a thread are for events that have to do with it', async () => {
     const root = await say(server, alice, roomId, 'root');
     const inThread = await reply(root);
     const reaction = await relate({ rel_type: 'm.annotation', event_id: inThread, key: '👍' }, 'm.reaction');
     const onRoot = await relate({ rel_type: 'm.annotation', event_id: root, key: '👍' }, 'm.reaction');
+    const reference = await relate({ rel_type: 'm.reference', event_id: root });
+    const onReference = await relate(
+      { rel_type: 'm.annotation', event_id: reference, key: '👍' },
+      'm.reaction',
+    );
     for (const [eventId, threadId, status] of [
       [inThread, root, 200],
       [reaction, root, 200],
@@ -110,7 +115,10 @@ describe('receipts', () => {
       [onRoot, 'main', 200],
       [inThread, 'main', 400],
       [reaction, 'main', 400],
-      [onRoot, root, 400],
+      [onRoot, root, 200],
+      [onReference, root, 200],
+      [onReference, 'main', 200],
+      [onReference, inThread, 400],
       [inThread, '$another', 400],
       [inThread, '', 400],
     ] as const) {
