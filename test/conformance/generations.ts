@@ -1,0 +1,77 @@
+import { isJsonArray, isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import { DelayedApi } from './delayed-api.ts';
+import { SeedApi } from './seed-api.ts';
+import { objectIn } from './observer.ts';
+import type { Answer } from './peer.ts';
+import type { Generation } from './scenario.ts';
+import { Stage, type Scene } from './stage.ts';
+
+/** Why a generation cannot be tested, or undefined when the peer has it. */
+export type Absence = string | undefined;
+
+/** What the peer says of itself. */
+export interface Announcements {
+  readonly features: JsonObject;
+  readonly maxDelayMs: number | undefined;
+  readonly maxScheduled: number | undefined;
+}
+
+/** Reads /versions and /capabilities; whatever is not as it should be counts as not announced. */
+export function readAnnouncements(versions: Answer, capabilities: Answer): Announcements {
+  const all = objectIn(capabilities.body, 'capabilities');
+  const limits = {
+    ...objectIn(all, 'org.matrix.msc4140.delayed_events'),
+    ...objectIn(all, 'm.delayed_events'),
+  };
+  const limit = (key: string): number | undefined => {
+    const value = limits[key];
+    return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  };
+  const features = versions.body['unstable_features'];
+  return {
+    features: isJsonObject(features) ? features : {},
+    maxDelayMs: limit('max_delay_ms'),
+    maxScheduled: limit('max_scheduled'),
+  };
+}
+
+/** Finds out whether the peer has a generation, in a way that does no harm when it does not. */
+export async function findAbsence(
+  scene: Scene,
+  features: JsonObject,
+  generation: Generation,
+): Promise<Absence> {
+  const { peer, owner } = scene;
+  if (generation === 'seed') {
+    const answer = await peer.ask('GET', '/_matrix/client/v3/futures', { token: owner.token });
+    if (answer.status === 200 && isJsonArray(answer.json)) return undefined;
+    return `the peer does not know the API as first proposed: GET /_matrix/client/v3/futures is answered with ${answer.status}`;
+  }
+  const flag = generation === 'stable' ? 'org.matrix.msc4140.stable' : 'org.matrix.msc4140';
+  if (features[flag] !== true) return `the peer does not announce ${flag} in /versions`;
+  if (generation === 'stable') return undefined;
+  const stage = new Stage(scene, `probe.${generation}`, true);
+  const api = new DelayedApi(peer, generation);
+  const answer = await api.schedule(stage, { type: stage.type, delayMs: 60_000 });
+  const { delay_id: id, event_id: eventId } = answer.body;
+  if (typeof id === 'string') await api.manage(id, 'cancel', owner);
+  if (generation === 'unstable' && answer.status !== 200 && answer.body['errcode'] === 'M_UNRECOGNIZED')
+    return 'the peer announces org.matrix.msc4140, and has not this endpoint, as drafts before it';
+  if (generation === 'query' && typeof eventId === 'string')
+    return 'the peer announces org.matrix.msc4140, and does not look at the parameter: it sends at once, as the merged text has it';
+  return undefined;
+}
+
+/** Whether an event that is to be sent soon is sent within the time that the text allows. */
+export async function isSentInTime(stage: Stage, generation: Generation): Promise<boolean> {
+  const { peer, roomId, type } = stage;
+  const api = generation === 'seed' ? new SeedApi(peer) : new DelayedApi(peer, generation);
+  try {
+    await api.sendLater(stage, roomId, type, 1_000);
+    const latestMs = Date.now() + 1_000;
+    return (await stage.arrival(roomId, type, { earliestMs: latestMs, latestMs })) !== undefined;
+  } catch {
+    // What is wrong here the scenarios will say.
+    return false;
+  }
+}

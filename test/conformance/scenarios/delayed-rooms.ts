@@ -1,0 +1,208 @@
+import type { Account } from '../accounts.ts';
+import type { Delayed, DelayedApi } from '../delayed-api.ts';
+import { objectIn } from '../observer.ts';
+import { inDialects, type Scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
+import { check, checkSame, checkStatus, need, NotApplicable } from '../verdict.ts';
+
+const DELAY_MS = 1_500;
+const LONG_MS = 60_000;
+
+/** What the room and the account have to say when the time has come. */
+export const delayedRooms: readonly Scenario[] = [
+  ...inDialects(31, 'newer state of the same user does not cancel it', async (stage, api) => {
+    const { due } = await scheduleState(stage, api, stage.roomId, stage.owner);
+    const set = await stage.setState(stage.roomId, stage.owner, stage.type, 'key', { by: 'hand' });
+    stage.expectInTime(need(set, 'setting state'), due.earliestMs);
+    await expectLater(stage, stage.roomId, due);
+  }),
+
+  ...inDialects(31, 'newer state of somebody else does not cancel it', async (stage, api) => {
+    const { due } = await scheduleState(stage, api, stage.roomId, stage.owner);
+    const set = await stage.setState(stage.roomId, stage.other, stage.type, 'key', { by: 'other' });
+    stage.expectInTime(need(set, 'setting state'), due.earliestMs);
+    await stage.waitOut(api, due.latestMs);
+    const { body } = await stage.state(stage.roomId, stage.type, 'key');
+    if (api.isStable) checkSame(body, { by: 'delay' }, 'the state after its time');
+    else if (body['by'] !== 'delay') stage.note('it is cancelled, as older drafts had it');
+  }),
+
+  ...inDialects(34, 'a power that its sender gains in time counts', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await scheduleState(stage, api, roomId, stage.other);
+    await stage.setPower(roomId, stage.other, 50);
+    if (Date.now() >= due.earliestMs) throw new NotApplicable('the answers took too long to tell');
+    await stage.expectOne(roomId, stage.type, due);
+  }),
+
+  ...inDialects(35, 'a power that its sender has lost is none', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    await stage.setPower(roomId, stage.other, 50);
+    const { id, due } = await scheduleState(stage, api, roomId, stage.other);
+    await stage.setPower(roomId, stage.other, 0);
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+    if (!api.isStable) return;
+    const answer = await api.get(id, stage.other);
+    if (answer.status === 404) return stage.note('nothing is kept of what has failed');
+    checkStatus(answer, [200], 'a look at what has failed');
+    const error = objectIn(objectIn(answer.body, 'finalised'), 'error');
+    checkSame(error['errcode'], 'M_FORBIDDEN', 'the error that it ended with', answer);
+  }),
+
+  ...inDialects(35, 'sending it early is refused as the room refuses a live event', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    await stage.setPower(roomId, stage.other, 50);
+    const { id } = await scheduleState(stage, api, roomId, stage.other, LONG_MS);
+    await stage.setPower(roomId, stage.other, 0);
+    const refused = await api.manage(id, 'send', stage.other);
+    checkStatus(refused, [403], 'a request to send what the room does not allow');
+    checkSame((await stage.eventsOf(roomId, stage.type)).length, 0, 'the number of events');
+    await stage.setPower(roomId, stage.other, 50);
+    const again = await api.manage(id, 'send', stage.other);
+    // It SHOULD be kept, no more.
+    if (again.status !== 200) return stage.note('what was refused once is not kept');
+    await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: again.answeredMs });
+  }),
+
+  ...inDialects(36, 'one whose sender has left is not sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
+    await setMembership(stage, roomId, stage.other, 'leave');
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  ...inDialects(36, 'one whose sender has come back is sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
+    await setMembership(stage, roomId, stage.other, 'leave');
+    await stage.join(roomId, stage.other);
+    if (Date.now() >= due.earliestMs) throw new NotApplicable('the answers took too long to tell');
+    await stage.expectOne(roomId, stage.type, due);
+  }),
+
+  ...inDialects(37, 'one whose sender is banned is not sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`;
+    const body = { user_id: stage.other.userId };
+    need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  ...inDialects(
+    38,
+    'the end of an account is the end of what it has scheduled',
+    async (stage, api) => {
+      const leaver = await stage.scene.accounts.make('leaver');
+      const roomId = await stage.makeRoom({ members: [leaver] });
+      const { due } = await scheduleMessage(stage, api, roomId, leaver, 2_000);
+      await stage.scene.accounts.deactivate(leaver);
+      await stage.expectNone(api, stage.type, due.latestMs, roomId);
+    },
+    { dialects: ['stable'] },
+  ),
+
+  ...inDialects(39, 'it is sent though the device that scheduled it is logged out', async (stage, api) => {
+    const device = await stage.scene.accounts.login(stage.owner);
+    const made = await api.make(stage, { type: stage.type, delayMs: DELAY_MS }, { by: device });
+    const path = '/_matrix/client/v3/logout';
+    need(await stage.peer.ask('POST', path, { token: device.token, body: {} }), 'logging out');
+    await stage.expectOne(stage.roomId, stage.type, made.due);
+  }),
+
+  ...inDialects(41, 'in a room that was replaced it is sent if a live event is', async (stage, api) => {
+    const roomId = await stage.makeRoom();
+    const { due } = await scheduleMessage(stage, api, roomId, stage.owner);
+    const body = { body: 'moved', replacement_room: stage.roomId };
+    need(await stage.setState(roomId, stage.owner, 'm.room.tombstone', '', body), 'replacing a room');
+    await expectLikeLive(stage, roomId, due.latestMs);
+    checkSame(
+      (await stage.eventsOf(stage.roomId, stage.type)).length,
+      0,
+      'the number of events in the other',
+    );
+  }),
+
+  ...inDialects(
+    46,
+    'in a room that is encrypted since then it is sent if a live event is',
+    async (stage, api) => {
+      const roomId = await stage.makeRoom();
+      const { due } = await scheduleMessage(stage, api, roomId, stage.owner);
+      const body = { algorithm: 'm.megolm.v1.aes-sha2' };
+      need(await stage.setState(roomId, stage.owner, 'm.room.encryption', '', body), 'encrypting a room');
+      await expectLikeLive(stage, roomId, due.latestMs);
+    },
+  ),
+
+  ...inDialects(43, 'guests have it as well', async (stage, api) => {
+    const guest = await stage.scene.accounts.makeGuest();
+    const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
+    const roomId = await stage.makeRoom({ initialState: [access] });
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/join`;
+    need(await stage.peer.ask('POST', path, { token: guest.token, body: {} }), 'the joining of a guest');
+    const { id, due } = await scheduleMessage(stage, api, roomId, guest);
+    checkStatus(await api.manage(id, 'restart', guest), [200], 'a restart by a guest');
+    const latestMs = Math.max(due.latestMs, Date.now() + DELAY_MS);
+    await stage.expectOne(roomId, stage.type, { earliestMs: due.earliestMs, latestMs });
+  }),
+];
+
+function scheduleMessage(
+  stage: Stage,
+  api: DelayedApi,
+  roomId: string,
+  by: Account,
+  delayMs = DELAY_MS,
+): Promise<Delayed> {
+  return api.make(stage, { type: stage.type, content: { by: 'delay' }, delayMs }, { roomId, by });
+}
+
+/** Schedules state; a peer may look at power levels at once, and then there is nothing to see. */
+async function scheduleState(
+  stage: Stage,
+  api: DelayedApi,
+  roomId: string,
+  by: Account,
+  delayMs = DELAY_MS,
+): Promise<Delayed> {
+  const wanted = { type: stage.type, content: { by: 'delay' }, stateKey: 'key', delayMs };
+  const txnId = stage.newName();
+  const answer = await api.schedule(stage, wanted, { roomId, by, txnId });
+  if (answer.status === 403)
+    throw new NotApplicable('the peer refuses at once to schedule what is not allowed now, as it may');
+  checkStatus(answer, [200], 'the scheduling of an event');
+  const { delay_id: id } = answer.body;
+  check(typeof id === 'string', 'the answer has no delay id', answer);
+  stage.afterwards(() => api.manage(id, 'cancel', by));
+  const [earliestMs, latestMs] = [answer.askedMs + delayMs, answer.answeredMs + delayMs];
+  return { id, answer, due: { earliestMs, latestMs } };
+}
+
+async function setMembership(stage: Stage, roomId: string, of: Account, membership: 'leave'): Promise<void> {
+  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/${membership}`;
+  need(await stage.peer.ask('POST', path, { token: of.token, body: {} }), `a ${membership}`);
+}
+
+/** The delayed state is set, over what was set by hand meanwhile. */
+async function expectLater(stage: Stage, roomId: string, due: Delayed['due']): Promise<void> {
+  const untilMs = due.latestMs + 33_000;
+  const seen = await stage.scene.observer.first(
+    ({ event }) => event['type'] === stage.type && objectIn(event, 'content')['by'] === 'delay',
+    untilMs,
+  );
+  check(seen !== undefined, 'it is not sent');
+  const { body } = await stage.state(roomId, stage.type, 'key');
+  checkSame(body, { by: 'delay' }, 'the state after its time');
+}
+
+/** The delayed message has come if the same one is accepted now. */
+async function expectLikeLive(stage: Stage, roomId: string, dueMs: number): Promise<void> {
+  await stage.sleepUntil(dueMs);
+  const live = await stage.send(roomId, stage.owner, stage.newType(), { by: 'hand' });
+  if (live.status !== 200) {
+    stage.note('a live event is refused there');
+    return;
+  }
+  await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: dueMs });
+}

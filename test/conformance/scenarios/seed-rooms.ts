@@ -1,0 +1,151 @@
+import type { Account } from '../accounts.ts';
+import { event, type Future, type SeedApi } from '../seed-api.ts';
+import { inSeed, type Scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
+import { check, checkRefused, checkSame, checkStatus, need, NotApplicable } from '../verdict.ts';
+
+/** What the room and the account have to say when a future resolves, and not before. */
+export const seedRooms: readonly Scenario[] = [
+  inSeed(12, 'when what is to be sent at once is refused, there is no future', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const timeoutType = stage.newType();
+    const body = {
+      timeout: 1,
+      send_now: event(stage.type, {}, 'key'),
+      send_on_timeout: event(timeoutType),
+    };
+    const txnId = stage.newName();
+    const refused = await api.put(stage.other, roomId, txnId, body);
+    checkRefused(refused, 'a future whose first event the room does not allow');
+    await stage.expectNone(api, timeoutType, refused.answeredMs + 1_000, roomId);
+    await stage.setPower(roomId, stage.other, 50);
+    await api.make(stage, body, { by: stage.other, roomId, txnId });
+  }),
+
+  inSeed(34, 'a power that its owner gains in time counts', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await makeState(stage, api, roomId);
+    await stage.setPower(roomId, stage.other, 50);
+    if (Date.now() >= due.earliestMs) throw new NotApplicable('the answers took too long to tell');
+    await stage.expectOne(roomId, stage.type, due);
+  }),
+
+  inSeed(35, 'a power that its owner has lost is none', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    await stage.setPower(roomId, stage.other, 50);
+    const { token, due } = await makeState(stage, api, roomId);
+    await stage.setPower(roomId, stage.other, 0);
+    const refused = await api.act(token, 'a');
+    stage.expectInTime(refused, due.earliestMs);
+    checkRefused(refused, 'an action that the room does not allow');
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  inSeed(36, 'one whose owner has left is not sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await makeMessage(stage, api, roomId, stage.other);
+    await leave(stage, roomId);
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  inSeed(36, 'one whose owner has come back is sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await makeMessage(stage, api, roomId, stage.other);
+    await leave(stage, roomId);
+    await stage.join(roomId, stage.other);
+    if (Date.now() >= due.earliestMs) throw new NotApplicable('the answers took too long to tell');
+    await stage.expectOne(roomId, stage.type, due);
+  }),
+
+  inSeed(37, 'one whose owner is banned is not sent', async (stage, api) => {
+    const roomId = await stage.makeRoom({ members: [stage.other] });
+    const { due } = await makeMessage(stage, api, roomId, stage.other);
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`;
+    const body = { user_id: stage.other.userId };
+    need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  inSeed(38, 'an account that has ended sends nothing', async (stage, api) => {
+    const leaver = await stage.scene.accounts.make('leaver');
+    const roomId = await stage.makeRoom({ members: [leaver] });
+    const { due } = await makeMessage(stage, api, roomId, leaver);
+    await stage.scene.accounts.deactivate(leaver);
+    await stage.expectNone(api, stage.type, due.latestMs, roomId);
+  }),
+
+  inSeed(39, 'it is sent though the device that made it is logged out', async (stage, api) => {
+    const device = await stage.scene.accounts.login(stage.owner);
+    const { due } = await makeMessage(stage, api, stage.roomId, device);
+    const path = '/_matrix/client/v3/logout';
+    need(await stage.peer.ask('POST', path, { token: device.token, body: {} }), 'logging out');
+    await stage.expectOne(stage.roomId, stage.type, due);
+  }),
+
+  inSeed(41, 'in a room that was replaced it is sent if a live event is', async (stage, api) => {
+    const roomId = await stage.makeRoom();
+    const { due } = await makeMessage(stage, api, roomId, stage.owner);
+    const body = { body: 'moved', replacement_room: stage.roomId };
+    need(await stage.setState(roomId, stage.owner, 'm.room.tombstone', '', body), 'replacing a room');
+    await expectLikeLive(stage, roomId, due.latestMs);
+    checkSame(
+      (await stage.eventsOf(stage.roomId, stage.type)).length,
+      0,
+      'the number of events in the other',
+    );
+  }),
+
+  inSeed(46, 'in a room that is encrypted since then it is sent if a live event is', async (stage, api) => {
+    const roomId = await stage.makeRoom();
+    const { due } = await makeMessage(stage, api, roomId, stage.owner);
+    const body = { algorithm: 'm.megolm.v1.aes-sha2' };
+    need(await stage.setState(roomId, stage.owner, 'm.room.encryption', '', body), 'encrypting a room');
+    await expectLikeLive(stage, roomId, due.latestMs);
+  }),
+
+  inSeed(43, 'guests have it as well', async (stage, api) => {
+    const guest = await stage.scene.accounts.makeGuest();
+    const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
+    const roomId = await stage.makeRoom({ initialState: [access] });
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/join`;
+    need(await stage.peer.ask('POST', path, { token: guest.token, body: {} }), 'the joining of a guest');
+    const body = { timeout: 1, send_on_timeout: event(stage.type) };
+    const answer = await api.put(guest, roomId, stage.newName(), body);
+    // The proposal says nothing of guests.
+    if (answer.status !== 200) throw new NotApplicable('guests may not');
+    const latestMs = answer.answeredMs + 1_000;
+    await stage.expectOne(roomId, stage.type, { earliestMs: answer.askedMs + 1_000, latestMs });
+  }),
+
+  inSeed(45, 'nobody else has it in their list', async (stage, api) => {
+    const { token } = await makeMessage(stage, api, stage.roomId, stage.owner);
+    check((await api.find(stage.owner, token)) !== undefined, 'its owner does not have it in the list');
+    check((await api.find(stage.other, token)) === undefined, 'somebody else has it in their list');
+    const unauthenticated = await stage.peer.ask('GET', '/_matrix/client/v3/futures');
+    checkStatus(unauthenticated, [401], 'a list without an access token');
+  }),
+];
+
+/** A future of the other user that sets state, by its timeout in two seconds or by the action `a`. */
+function makeState(stage: Stage, api: SeedApi, roomId: string): Promise<Future> {
+  const state = event(stage.type, { by: 'future' }, 'key');
+  const body = { timeout: 2, send_on_timeout: state, send_on_action: { a: state } };
+  return api.make(stage, body, { by: stage.other, roomId });
+}
+
+function makeMessage(stage: Stage, api: SeedApi, roomId: string, by: Account): Promise<Future> {
+  return api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) }, { by, roomId });
+}
+
+async function leave(stage: Stage, roomId: string): Promise<void> {
+  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/leave`;
+  need(await stage.peer.ask('POST', path, { token: stage.other.token, body: {} }), 'leaving a room');
+}
+
+/** The event has come if another is accepted now. */
+async function expectLikeLive(stage: Stage, roomId: string, dueMs: number): Promise<void> {
+  await stage.sleepUntil(dueMs);
+  const live = await stage.send(roomId, stage.owner, stage.newType(), {});
+  if (live.status !== 200) return stage.note('a live event is refused there');
+  await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: dueMs });
+}

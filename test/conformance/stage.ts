@@ -1,0 +1,229 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../src/util/json.ts';
+import type { Account, Accounts } from './accounts.ts';
+import { listIn, objectIn, type Observer, type Sighting } from './observer.ts';
+import { segment, type Answer, type Peer } from './peer.ts';
+import { check, need, NotApplicable } from './verdict.ts';
+
+const C = '/_matrix/client/v3';
+/** The text lets a server be this late, to send many events together. */
+const ALLOWED_LATENESS_MS = 30_000;
+/** For answers that are under way; and all that is waited where the trial before has waited in vain. */
+const SLACK_MS = 3_000;
+/** Two clocks need not count alike. */
+const TOLERATED_EARLY_MS = 5;
+/** How much later than what must not come the event is due that ends the wait for it. */
+const CANARY_AFTER_MS = 400;
+
+/** When something becomes due, as far as can be told from here: a request reached the peer after it left. */
+export interface Due {
+  readonly earliestMs: number;
+  readonly latestMs: number;
+}
+
+/** Due so long after the request of an answer. */
+export function dueAfter(answer: Answer, delayMs: number): Due {
+  return { earliestMs: answer.askedMs + delayMs, latestMs: answer.answeredMs + delayMs };
+}
+
+/** Makes a room's owner send a message later: what any generation can do. */
+export interface SendsLater {
+  sendLater(stage: Stage, roomId: string, type: string, delayMs: number): Promise<void>;
+}
+
+export interface RoomWishes {
+  readonly version?: string;
+  readonly members?: readonly Account[];
+  readonly powers?: JsonObject;
+  readonly initialState?: readonly JsonObject[];
+}
+
+/** What the scenarios of a run share. */
+export interface Scene {
+  readonly peer: Peer;
+  readonly accounts: Accounts;
+  readonly observer: Observer;
+  /** Makes the rooms, and sees what is in them. */
+  readonly owner: Account;
+  readonly other: Account;
+  /** Both are in it, and may set any state. */
+  readonly roomId: string;
+  readonly maxDelayMs: number | undefined;
+  readonly maxScheduled: number | undefined;
+}
+
+/** Makes the room that scenarios share. */
+export async function openRoom(peer: Peer, owner: Account, other: Account): Promise<string> {
+  const powers = { state_default: 0, events_default: 0 };
+  const body = { preset: 'public_chat', power_level_content_override: powers };
+  const made = await peer.ask('POST', `${C}/createRoom`, { token: owner.token, body });
+  const roomId = need(made, 'making a room').body['room_id'];
+  if (typeof roomId !== 'string') throw new NotApplicable('a room was made that has no id');
+  const path = `${C}/join/${segment(roomId)}`;
+  need(await peer.ask('POST', path, { token: other.token, body: {} }), 'joining a room');
+  return roomId;
+}
+
+let stages = 0;
+
+/** Where one scenario happens: names of its own, and the verbs that all of them want. */
+export class Stage {
+  readonly scene: Scene;
+  readonly peer: Peer;
+  readonly owner: Account;
+  readonly other: Account;
+  readonly roomId: string;
+  /** A type of events that only this scenario sends. */
+  readonly type: string;
+  readonly notes: string[] = [];
+  readonly #sendsAtAll: boolean;
+  readonly #afterwards: (() => Promise<unknown>)[] = [];
+  readonly #mark: string;
+  #names = 0;
+
+  constructor(scene: Scene, run: string, sendsAtAll: boolean) {
+    stages += 1;
+    this.scene = scene;
+    this.peer = scene.peer;
+    this.owner = scene.owner;
+    this.other = scene.other;
+    this.roomId = scene.roomId;
+    this.#sendsAtAll = sendsAtAll;
+    this.#mark = `${run}.${stages}`;
+    this.type = this.newType();
+  }
+
+  /** A name that nobody else has. */
+  newName(): string {
+    this.#names += 1;
+    return `${this.#mark}.${this.#names}`;
+  }
+
+  newType(): string {
+    return `org.example.conformance.${this.newName()}`;
+  }
+
+  /** Says something of the peer that is neither right nor wrong. */
+  note(text: string): void {
+    if (!this.notes.includes(text)) this.notes.push(text);
+  }
+
+  /** Is done when the scenario is over, however it ended. */
+  afterwards(work: () => Promise<unknown>): void {
+    this.#afterwards.push(work);
+  }
+
+  async leave(): Promise<void> {
+    await Promise.allSettled(this.#afterwards.map((work) => work()));
+  }
+
+  async makeRoom(wishes: RoomWishes = {}): Promise<string> {
+    const body = {
+      preset: 'public_chat',
+      ...(wishes.version === undefined ? {} : { room_version: wishes.version }),
+      ...(wishes.powers === undefined ? {} : { power_level_content_override: wishes.powers }),
+      ...(wishes.initialState === undefined ? {} : { initial_state: wishes.initialState }),
+    };
+    const made = await this.peer.ask('POST', `${C}/createRoom`, { token: this.owner.token, body });
+    const roomId = need(made, 'making a room').body['room_id'];
+    if (typeof roomId !== 'string') throw new NotApplicable('a room was made that has no id');
+    for (const member of wishes.members ?? []) await this.join(roomId, member);
+    return roomId;
+  }
+
+  async join(roomId: string, account: Account): Promise<void> {
+    const path = `${C}/join/${segment(roomId)}`;
+    need(await this.peer.ask('POST', path, { token: account.token, body: {} }), 'joining a room');
+  }
+
+  /** Lets a user set state in a room, besides those who may already; or not any more. */
+  async setPower(roomId: string, account: Account, power: number): Promise<void> {
+    const before = need(await this.state(roomId, 'm.room.power_levels', ''), 'reading the power levels').body;
+    const body = { ...before, users: { ...objectIn(before, 'users'), [account.userId]: power } };
+    need(await this.setState(roomId, this.owner, 'm.room.power_levels', '', body), 'setting power levels');
+  }
+
+  setState(roomId: string, by: Account, type: string, key: string, body: JsonObject): Promise<Answer> {
+    return this.peer.ask('PUT', this.#statePath(roomId, type, key), { token: by.token, body });
+  }
+
+  state(roomId: string, type: string, key: string, by = this.owner): Promise<Answer> {
+    return this.peer.ask('GET', this.#statePath(roomId, type, key), { token: by.token });
+  }
+
+  send(roomId: string, by: Account, type: string, body: JsonObject, txnId?: string): Promise<Answer> {
+    const path = `${C}/rooms/${segment(roomId)}/send/${segment(type)}/${segment(txnId ?? this.newName())}`;
+    return this.peer.ask('PUT', path, { token: by.token, body });
+  }
+
+  /** The newest events of one type in a room, oldest first, as one of its members reads them. */
+  async eventsOf(roomId: string, type: string, by = this.owner): Promise<JsonObject[]> {
+    const filter = segment(JSON.stringify({ types: [type] }));
+    const path = `${C}/rooms/${segment(roomId)}/messages?dir=b&limit=100&filter=${filter}`;
+    const answer = need(await this.peer.ask('GET', path, { token: by.token }), 'reading a room');
+    return listIn(answer.body, 'chunk')
+      .filter((event) => event['type'] === type)
+      .toReversed();
+  }
+
+  /** The event of this type that is due, which must come in time, not before, and once. */
+  async expectOne(roomId: string, type: string, due: Due): Promise<JsonObject> {
+    const seen = await this.arrival(roomId, type, due);
+    check(seen !== undefined, `no event comes within ${ALLOWED_LATENESS_MS / 1_000} s of its time`);
+    const earlyMs = due.earliestMs - seen.seenMs;
+    check(earlyMs <= TOLERATED_EARLY_MS, `the event comes ${earlyMs} ms before its time`);
+    const lateMs = seen.seenMs - due.latestMs;
+    if (lateMs > 3_000) this.note(`an event came ${(lateMs / 1_000).toFixed(1)} s after its time`);
+    const all = await this.eventsOf(roomId, type);
+    check(all.length === 1, `${all.length} events are in the room, not one`);
+    return seen.event;
+  }
+
+  /** The first event of a type in a room, if there is one in time. */
+  arrival(roomId: string, type: string, due: Due): Promise<Sighting | undefined> {
+    const untilMs = due.latestMs + this.#patienceMs;
+    return this.scene.observer.first(
+      (sighting) => sighting.roomId === roomId && sighting.event['type'] === type,
+      untilMs,
+    );
+  }
+
+  /**
+   * Waits until whatever would be due by then has been sent: another event, which is due a little later, shows it. A
+   * peer that sends nothing in time shows nothing by its silence either.
+   */
+  async waitOut(api: SendsLater, dueMs: number, roomId = this.roomId): Promise<void> {
+    const canary = this.newType();
+    const delayMs = Math.max(dueMs - Date.now(), 0) + CANARY_AFTER_MS;
+    if (!this.#sendsAtAll)
+      throw new NotApplicable('the peer sends nothing in time, so that silence shows nothing');
+    await api.sendLater(this, roomId, canary, delayMs);
+    const latestMs = Date.now() + delayMs;
+    const seen = await this.arrival(roomId, canary, { earliestMs: latestMs, latestMs });
+    if (seen === undefined) throw new NotApplicable('an event that was to end the wait did not come');
+  }
+
+  /** No event of this type may come, by the time at which one would have been due. */
+  async expectNone(api: SendsLater, type: string, dueMs: number, roomId = this.roomId): Promise<void> {
+    await this.waitOut(api, dueMs, roomId);
+    const all = await this.eventsOf(roomId, type);
+    check(all.length === 0, `${all.length} events of the kind that must not be sent are in the room`);
+  }
+
+  /** Throws `NotApplicable` when a request took so long that what follows would say nothing. */
+  expectInTime(answer: Answer, byMs: number): void {
+    if (answer.answeredMs >= byMs) throw new NotApplicable('the answers took too long to tell');
+  }
+
+  async sleepUntil(atMs: number): Promise<void> {
+    await sleep(Math.max(0, atMs - Date.now()));
+  }
+
+  get #patienceMs(): number {
+    return this.#sendsAtAll ? ALLOWED_LATENESS_MS + SLACK_MS : SLACK_MS;
+  }
+
+  #statePath(roomId: string, type: string, key: string): string {
+    return `${C}/rooms/${segment(roomId)}/state/${segment(type)}/${segment(key)}`;
+  }
+}
