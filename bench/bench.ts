@@ -10,6 +10,8 @@ export interface Bench {
   readonly baseUrl: string;
   readonly accounts: Accounts;
   readonly roundMs: number;
+  /** Aborted when the run is to end early: then nothing new is begun. */
+  readonly signal: AbortSignal;
   /** Ends at the end of the run what it should not leave behind. */
   readonly after: Disposal;
   /** The server under test, when it is one of ours. */

@@ -103,6 +103,7 @@ export async function measureGrowth(
     // The amount outside: some of it can only grow.
     for (const times of TIMES) {
       for (const growth of chosen) {
+        if (bench.signal.aborted) return all;
         const result = await measure(bench, growth.at(least * times), rounds);
         results.get(growth)?.push(result);
         all.push({ ...result, name: `${result.name} (${least * times} ${of})` });

@@ -10,10 +10,10 @@ import { describeMachine, describeResult, TABLE_HEAD, type Report } from './repo
 import { measure, type Result } from './run.ts';
 
 /** Measures what is wanted, and prints each figure as soon as it is there. The answer is the exit code. */
-async function run(command: MeasureCommand, after: Disposal): Promise<number> {
+async function run(command: MeasureCommand, after: Disposal, signal: AbortSignal): Promise<number> {
   const { kind, target, rounds, seconds, scale, jsonFile } = command;
   const startedAt = new Date().toISOString();
-  const bench = await openBench(target, { roundMs: seconds * 1000, scale }, after);
+  const bench = await openBench(target, { roundMs: seconds * 1000, scale, signal }, after);
   const results =
     kind === 'growth' ? await measureGrowth(bench, command, console.log) : await measureAll(bench, command);
   const report: Report = {
@@ -34,6 +34,7 @@ async function measureAll(bench: Bench, { only, rounds }: MeasureCommand): Promi
   console.log(TABLE_HEAD);
   const results: Result[] = [];
   for (const measurement of catalogue.filter(({ name }) => only.test(name))) {
+    if (bench.signal.aborted) break;
     const result = await measure(bench, measurement, rounds);
     console.log(describeResult(result));
     results.push(result);
@@ -44,16 +45,23 @@ async function measureAll(bench: Bench, { only, rounds }: MeasureCommand): Promi
 /** Ends the servers that were started, whatever happens; a second signal does not wait for that. */
 async function runAndCleanUp(command: MeasureCommand): Promise<number> {
   const after = new Disposal();
+  const stopping = new AbortController();
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => (ended ??= after[Symbol.asyncDispose]());
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       process.once(signal, () => process.exit(130));
-      void after[Symbol.asyncDispose]().finally(() => process.exit(130));
+      stopping.abort();
+      void end().finally(() => process.exit(130));
     });
   }
   try {
-    return await run(command, after);
+    return await run(command, after, stopping.signal);
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    return 130;
   } finally {
-    await after[Symbol.asyncDispose]();
+    await end();
   }
 }
 

@@ -18,10 +18,15 @@ const MOST_CONNECTIONS = 128;
 /** Starts the server under test if that is wanted; `after` ends everything. */
 export async function openBench(
   target: Target,
-  { roundMs, scale }: { readonly roundMs: number; readonly scale: number },
+  {
+    roundMs,
+    scale,
+    signal,
+  }: { readonly roundMs: number; readonly scale: number; readonly signal: AbortSignal },
   after: Disposal,
 ): Promise<Bench> {
   const spawn = async (): Promise<SpawnedServer> => {
+    signal.throwIfAborted();
     if (target.kind === 'running') throw new Error('no server may be started');
     return SpawnedServer.prepare(target.program ?? buildProgram());
   };
@@ -35,6 +40,7 @@ export async function openBench(
     baseUrl,
     server,
     roundMs,
+    signal,
     accounts: new Accounts(client, randomBytes(4).toString('hex')),
     after: after.use(new Disposal()),
     spawn: async () => after.use(await spawn()),
