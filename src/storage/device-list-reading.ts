@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
-import { stateRootOf, type StateRoot } from './state-node.ts';
 
 /**
  * Users who share a room with `userNid` now, or are that user, and whose device list or cross-signing keys changed in
@@ -25,34 +24,6 @@ export async function listSharersWithChanges(
         and theirs.user_nid = changed.user_nid and theirs.membership = 'join')
     order by u.user_nid`.execute(db);
   return rows.map((row) => row.user_id);
-}
-
-/** The state of a room at both ends of a range of positions; undefined where it did not exist. */
-export interface StateRange {
-  readonly roomNid: number;
-  readonly before: StateRoot | undefined;
-  readonly after: StateRoot | undefined;
-}
-
-/** The states of those of the rooms whose state changed in `(since, upTo]`. */
-export async function listStateRanges(
-  db: Db,
-  roomNids: readonly number[],
-  since: number,
-  upTo: number,
-): Promise<StateRange[]> {
-  if (roomNids.length === 0) return [];
-  const { rows } = await sql<{ room_nid: number; before: Buffer | null; after: Buffer | null }>`
-    select wanted.room_nid, ${rootAt(since)} as before, ${rootAt(upTo)} as after
-    from unnest(${roomNids}::bigint[]) as wanted (room_nid)
-    where exists (
-      select from room_states s
-      where s.room_nid = wanted.room_nid and s.position > ${since} and s.position <= ${upTo})`.execute(db);
-  return rows.map((row) => ({
-    roomNid: row.room_nid,
-    before: row.before === null ? undefined : stateRootOf(row.before),
-    after: row.after === null ? undefined : stateRootOf(row.after),
-  }));
 }
 
 /** Who of `userIds` is joined to which of the rooms. */
@@ -80,10 +51,4 @@ export async function listRoomsWithState(
     select room_nid from current_state
     where room_nid = any(${roomNids}::bigint[]) and state_key_nid = ${stateKeyNid}`.execute(db);
   return rows.map((row) => row.room_nid);
-}
-
-function rootAt(position: number) {
-  return sql`(
-    select state_root from room_states s where s.room_nid = wanted.room_nid and s.position <= ${position}
-    order by s.position desc limit 1)`;
 }

@@ -50,13 +50,20 @@ export async function listKeyChanges(
  * where an encrypted room was entered or left, and all rooms otherwise.
  */
 async function listDeviceListNews(
-  deps: RoomReadDeps,
+  deps: SyncReadDeps,
   user: { readonly userId: UserId; readonly userNid: number },
   standings: readonly Standing[],
   range: { readonly since: number; readonly upTo: number },
 ): Promise<DeviceListNews> {
-  const updated = await listSharersWithChanges(deps.db, user.userNid, range.since, range.upTo);
-  const signed = await listUsersSignedBy(deps.db, user.userNid, range.since, range.upTo);
+  const { syncFeed } = deps;
+  const concernsUser = syncFeed.mayConcern(user.userNid, range.since);
+  const joined = standings.filter((room) => room.membership === 'join').map((room) => room.roomNid);
+  // Whose devices change is told to the rooms that they are in.
+  const concernsSharers = concernsUser || syncFeed.listRoomsWithEphemera(joined, range.since).length > 0;
+  const updated = concernsSharers
+    ? await listSharersWithChanges(deps.db, user.userNid, range.since, range.upTo)
+    : [];
+  const signed = concernsUser ? await listUsersSignedBy(deps.db, user.userNid, range.since, range.upTo) : [];
   const company = await listCompanyChanges(deps, user.userId, standings, range);
   const { met, parted } = await listMeetings(deps, standings, company);
   const changed = new Set([...updated, ...signed, ...met]);

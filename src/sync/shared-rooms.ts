@@ -1,14 +1,14 @@
 import { stateSlot, splitStateSlot } from '../matrix/event.ts';
 import { parseUserId, type UserId } from '../matrix/identifiers.ts';
-import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { membershipOf } from '../rooms/room-access.ts';
-import { listStateRanges, type StateRange } from '../storage/device-list-reading.ts';
 import { listEventsByNid } from '../storage/events.ts';
 import { listMembers } from '../storage/memberships.ts';
-import { EMPTY_STATE } from '../storage/state-node.ts';
+import { EMPTY_STATE, type StateRoot } from '../storage/state-node.ts';
 import type { StateDifference } from '../storage/state-trie.ts';
 import { mapTogether } from './map-together.ts';
+import type { SyncReadDeps } from './provider.ts';
 import type { Standing } from './standings.ts';
+import type { SyncFeed } from './sync-feed.ts';
 
 export const ENCRYPTION_SLOT = stateSlot('m.room.encryption', '');
 
@@ -30,7 +30,7 @@ interface Range {
 
 /** For each room that the user is or was in, and in which something of this kind changed: whom the user gained and lost. */
 export async function listCompanyChanges(
-  deps: RoomReadDeps,
+  deps: SyncReadDeps,
   userId: UserId,
   standings: readonly Standing[],
   range: Range,
@@ -40,7 +40,7 @@ export async function listCompanyChanges(
       .filter((room) => room.membership === 'join' || room.before === 'join')
       .map((room) => [room.roomNid, room]),
   );
-  const states = await listStateRanges(deps.db, [...concerned.keys()], range.since, range.upTo);
+  const states = await listStateRanges(deps.syncFeed, [...concerned.keys()], range);
   return mapTogether(states, async (state) => {
     const standing = concerned.get(state.roomNid);
     if (standing === undefined) throw new Error('a room was read that nobody asked for');
@@ -51,6 +51,27 @@ export async function listCompanyChanges(
   });
 }
 
+/** The state of a room at both ends of a range of positions. */
+interface StateRange {
+  readonly roomNid: number;
+  readonly before: StateRoot;
+  readonly after: StateRoot;
+}
+
+/** The states of those of the rooms whose state is another at the end. */
+async function listStateRanges(
+  syncFeed: SyncFeed,
+  roomNids: readonly number[],
+  { since, upTo }: Range,
+): Promise<StateRange[]> {
+  const news = await syncFeed.listRoomsWithNews(roomNids, since, upTo);
+  const states = await mapTogether([...news], async (roomNid): Promise<StateRange> => {
+    const roots = await syncFeed.reads.findStateRoots(roomNid, [since, upTo]);
+    return { roomNid, before: roots.get(since) ?? EMPTY_STATE, after: roots.get(upTo) ?? EMPTY_STATE };
+  });
+  return states.filter(({ before, after }) => before !== after);
+}
+
 interface Comparison {
   readonly gained: Set<UserId>;
   readonly lost: Set<UserId>;
@@ -58,7 +79,7 @@ interface Comparison {
 }
 
 async function compareCompany(
-  deps: RoomReadDeps,
+  deps: SyncReadDeps,
   standing: Standing,
   state: StateRange,
 ): Promise<Comparison> {
@@ -92,13 +113,10 @@ interface MemberChange {
 }
 
 async function listMemberChanges(
-  deps: RoomReadDeps,
+  deps: SyncReadDeps,
   state: StateRange,
 ): Promise<{ readonly members: readonly MemberChange[]; readonly becameEncrypted: boolean }> {
-  const differences = await deps.trie.listDifferences(
-    state.before ?? EMPTY_STATE,
-    state.after ?? EMPTY_STATE,
-  );
+  const differences = await deps.trie.listDifferences(state.before, state.after);
   const slots = await deps.stateKeys.resolve(differences.map((difference) => difference.stateKeyNid));
   const becameEncrypted = differences.some(
     (difference) => slots.get(difference.stateKeyNid) === ENCRYPTION_SLOT && difference.before === undefined,
@@ -124,13 +142,13 @@ async function listMemberChanges(
 
 /** Those of the member events that say `join`. */
 async function listJoinEvents(
-  deps: RoomReadDeps,
+  deps: SyncReadDeps,
   eventNids: readonly number[],
 ): Promise<ReadonlySet<number>> {
   const events = await listEventsByNid(deps.db, eventNids);
   return new Set(events.filter((event) => membershipOf(event) === 'join').map((event) => event.eventNid));
 }
 
-async function listJoined(deps: RoomReadDeps, roomNid: number): Promise<UserId[]> {
+async function listJoined(deps: SyncReadDeps, roomNid: number): Promise<UserId[]> {
   return (await listMembers(deps.db, roomNid, ['join'])).map((member) => member.userId);
 }

@@ -1,7 +1,6 @@
 import type { StateSlot } from '../matrix/event.ts';
 import type { StoredEvent } from '../storage/events.ts';
 import { EMPTY_STATE, type StateRoot } from '../storage/state-node.ts';
-import { listStateRootsAt } from '../storage/sync-reading.ts';
 import type { SyncScope } from './provider.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -78,7 +77,7 @@ async function findRoots(scope: SyncScope, window: StateWindow): Promise<WindowR
   const { since, end, timeline } = window;
   const first = timeline.events[0];
   const start = Math.min(first?.position === undefined ? end : first.position - 1, end);
-  const roots = await listStateRootsAt(scope.deps.db, window.roomNid, [since ?? end, start, end]);
+  const roots = await scope.deps.syncFeed.reads.findStateRoots(window.roomNid, [since ?? end, start, end]);
   return {
     sinceRoot: since === undefined ? undefined : (roots.get(since) ?? EMPTY_STATE),
     startRoot: roots.get(start) ?? stateBefore(first),

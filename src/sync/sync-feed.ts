@@ -7,13 +7,16 @@ import { listRoomsWithNews } from '../storage/sync-reading.ts';
 import type { Clock } from '../util/clock.ts';
 import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
 import { NewestPositions } from './newest-positions.ts';
+import type { KeyCounts } from './one-time-keys.ts';
 import type { RoomSummary } from './room-summary.ts';
+import { SharedReads } from './shared-reads.ts';
 import { Waiters } from './waiters.ts';
 
 const MOST_ROOMS_AT_HAND = 100_000;
 const MOST_USERS_AT_HAND = 100_000;
 const MOST_MEMBERSHIPS_AT_HAND = 300_000;
 const MOST_SUMMARIES_AT_HAND = 10_000;
+const MOST_DEVICES_AT_HAND = 100_000;
 
 /**
  * What this process knows of the stream, so that a /sync asks the database only for what has changed: which rooms did
@@ -23,6 +26,9 @@ export class SyncFeed implements Disposable {
   readonly waiters: Waiters;
   /** Summaries by the state that they are of, which never changes. */
   readonly summaries = new LRUCache<StateRoot, RoomSummary>({ max: MOST_SUMMARIES_AT_HAND });
+  /** The counts of one-time and fallback keys, by user and device. */
+  readonly keyCounts = new LRUCache<string, KeyCounts>({ max: MOST_DEVICES_AT_HAND });
+  readonly reads: SharedReads;
   readonly #db: Db;
   readonly #hub: StreamHub;
   readonly #newest: NewestPositions;
@@ -40,6 +46,7 @@ export class SyncFeed implements Disposable {
     this.#db = deps.db;
     this.#hub = deps.hub;
     this.waiters = new Waiters(deps);
+    this.reads = new SharedReads(deps.db, () => deps.hub.toldUpTo);
     this.#newest = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
     this.#newestEphemera = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
     this.#newestOfUsers = new NewestPositions(deps.hub.toldUpTo, MOST_USERS_AT_HAND);

@@ -39,6 +39,8 @@ export async function readTimeline(
     scope.viewer,
     { roomId: room.roomId, filter, backwards: true, limit: limit + 1 },
     { roomNid: room.roomNid, after: range.after ?? BEGINNING, upTo: range.upTo },
+    // Many are where this client is, but few are anywhere else.
+    range.after === undefined ? undefined : (_, stretch) => scope.deps.syncFeed.reads.listTimeline(stretch),
   );
   const events = found.events.slice(0, limit);
   const isLimited = found.events.length > limit || found.end !== undefined;
