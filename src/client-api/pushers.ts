@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
-import { missingParam } from '../matrix/errors.ts';
+import { missingParam, unknownDevice } from '../matrix/errors.ts';
 import { removePusher, setPusher, type PusherDeps } from '../push/set-pusher.ts';
 import { listPushers, type Pusher } from '../storage/pushers.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -48,8 +48,13 @@ const postPusher = endpoint({
   body: pusherShape,
   handle: async (deps: PusherDeps, { body, requester }) => {
     const key = { appId: body.app_id, pushkey: body.pushkey };
-    if (body.kind === null) await removePusher(deps, requester, key);
-    else await setPusher(deps, requester, readPusher({ ...body, kind: body.kind }), body.append);
+    if (body.kind === null) {
+      await removePusher(deps, requester, key);
+      return { body: {} };
+    }
+    if (requester.isDeviceless === true)
+      throw unknownDevice('A pusher belongs to a device, and none was named');
+    await setPusher(deps, requester, readPusher({ ...body, kind: body.kind }), body.append);
     return { body: {} };
   },
 });

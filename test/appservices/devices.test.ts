@@ -40,6 +40,25 @@ describe('devices of the users of an application service', () => {
     }
   });
 
+  it('have the pushers that the service sets, which must name one', async () => {
+    await put('PUSHED', 'a telephone');
+    const pusher = {
+      kind: 'http',
+      app_id: 'app',
+      pushkey: 'key',
+      app_display_name: 'App',
+      device_display_name: 'Phone',
+      lang: 'en',
+      data: { url: 'https://push.example/_matrix/push/v1/notify' },
+    };
+    const path = `${C}/pushers/set`;
+    const refused = await requestAs(server, ALICE, 'POST', path, pusher);
+    assert.deepEqual([refused.status, refused.body['errcode']], [400, 'M_UNKNOWN_DEVICE']);
+    await succeedAs(server, ALICE, 'POST', `${path}?device_id=PUSHED`, pusher);
+    const removed = { kind: null, app_id: 'app', pushkey: 'key' };
+    await succeedAs(server, ALICE, 'POST', path, removed);
+  });
+
   it('are not made by naming them when a user does so', async () => {
     const bob = await registerUser(server, 'bob');
     const body = { display_name: 'mine' };
