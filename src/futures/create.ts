@@ -94,7 +94,7 @@ async function planFuture(
   const fixed = {
     futureNid,
     tokenId: chooseTokenId(random),
-    publicId: randomToken(random, 12),
+    publicId: randomToken(random, 16),
     userNid: requester.userNid,
     deviceId: requester.deviceId,
     roomNid: room.roomNid,

@@ -44,5 +44,5 @@ export function longestEventId(serverName: ServerName): EventId {
 }
 
 const HASHED_ID_LENGTH = 43;
-/** 18 letters and a colon before the server name. */
-const CHOSEN_ID_LENGTH = 19;
+/** 24 letters and a colon before the server name. */
+const CHOSEN_ID_LENGTH = 25;

@@ -67,9 +67,9 @@ export function buildEvent(parts: EventParts): MatrixEvent {
   }
 }
 
-/** An id for an event of v1–v2: 18 random letters at this server. */
+/** An id for an event of v1–v2: 24 random letters, 136 bits, at this server. */
 export function chooseEventId(random: Random, serverName: ServerName): EventId {
-  const eventId = parseEventId(`$${randomLetters(random, 18)}:${serverName}`);
+  const eventId = parseEventId(`$${randomLetters(random, 24)}:${serverName}`);
   if (eventId === undefined) throw new Error(`the server name ${serverName} is too long for event ids`);
   return eventId;
 }
@@ -92,7 +92,7 @@ function signParts(parts: EventParts): MatrixEvent {
     parts.roomId ?? roomIdOfCreate(eventId),
     rules,
   );
-  const oversized = findOversizedField(event);
+  const oversized = findOversizedField(event, rules);
   if (oversized !== undefined) throw tooLarge(`The event's ${oversized}`);
   return event;
 }

@@ -115,7 +115,7 @@ async function commitRoom(
     creator: actor.userId,
     creatorProfile: await deps.memberProfile(actor.userId),
     inviteContents,
-    entropy: randomToken(deps.random, 9),
+    entropy: randomToken(deps.random, 16),
   });
   for (const { type, stateKey, content } of events) {
     const invitee = type === 'm.room.member' ? parseUserId(stateKey) : undefined;
@@ -144,7 +144,7 @@ function isPretendedInvite(actor: Actor, event: ClientEventInput): boolean {
 
 /** A room id for a room version whose servers choose them. */
 export function chooseRoomId(deps: Pick<CreateRoomDeps, 'random' | 'serverName'>): RoomId {
-  const roomId = parseRoomId(`!${randomLetters(deps.random, 18)}:${deps.serverName}`);
+  const roomId = parseRoomId(`!${randomLetters(deps.random, 24)}:${deps.serverName}`);
   if (roomId === undefined) throw new Error(`the server name ${deps.serverName} is too long for room ids`);
   return roomId;
 }

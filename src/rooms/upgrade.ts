@@ -58,7 +58,7 @@ export async function upgradeRoom(deps: UpgradeDeps, actor: Actor, request: Upgr
     creator: actor.userId,
     creatorProfile: await deps.memberProfile(actor.userId),
     additionalCreators: request.additionalCreators,
-    entropy: randomToken(deps.random, 9),
+    entropy: randomToken(deps.random, 16),
   });
   const set = (type: string, content: JsonObject): ReturnType<UpgradeDeps['pipeline']['submit']> =>
     deps.pipeline.submit({

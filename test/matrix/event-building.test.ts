@@ -89,7 +89,7 @@ describe('built events', () => {
     const { pdu } = build('1', { prevEvents: [before, { eventId, sha256: 'hash' }] });
     assert.match(
       JSON.stringify(pdu.prev_events),
-      /^\[\["\$\w{18}:example.org",\{"sha256":"[\w+/]{43}"\}\],\["\$given:example.org",\{"sha256":"hash"\}\]\]$/,
+      /^\[\["\$\w{24}:example.org",\{"sha256":"[\w+/]{43}"\}\],\["\$given:example.org",\{"sha256":"hash"\}\]\]$/,
     );
     assert.throws(() => build('1', { prevEvents: [eventId] }), /needs its hash/);
     assert.throws(() => build('1', { prevEvents: [{ eventId }] }), /needs its hash/);
