@@ -1,5 +1,5 @@
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
-import { ROOM_VERSIONS, type RoomVersion } from '../matrix/room-version.ts';
+import { ROOM_VERSIONS, UNSTABLE_ROOM_VERSIONS, type RoomVersion } from '../matrix/room-version.ts';
 import { oldPath } from './room-fields.ts';
 
 export interface CapabilitiesDeps {
@@ -28,7 +28,10 @@ const getCapabilities = endpoint({
         capabilities: {
           'm.room_versions': {
             default: deps.defaultRoomVersion,
-            available: Object.fromEntries(ROOM_VERSIONS.map((version) => [version, 'stable'])),
+            available: Object.fromEntries([
+              ...ROOM_VERSIONS.map((version) => [version, 'stable']),
+              ...UNSTABLE_ROOM_VERSIONS.map((version) => [version, 'unstable']),
+            ]),
           },
           'm.change_password': { enabled: true },
           'm.profile_fields': { enabled: true },

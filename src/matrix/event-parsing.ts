@@ -67,7 +67,7 @@ export function parsePdu(
   const eventId = eventIdOf(believed, rules);
   const roomId = parseRoomId(believed['room_id']) ?? roomIdOfCreate(eventId);
   const event = eventFromPdu(believed, eventId, roomId, rules);
-  const oversized = findOversizedField(event);
+  const oversized = findOversizedField(event, rules);
   return oversized === undefined ? { kind: 'parsed', event, redacted } : refuse(oversized);
 }
 

@@ -1,6 +1,10 @@
 /** The room versions of Matrix v1.19, all stable. */
 export const ROOM_VERSIONS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'] as const;
-export type RoomVersion = (typeof ROOM_VERSIONS)[number];
+type StableRoomVersion = (typeof ROOM_VERSIONS)[number];
+
+/** Proposals on top of a stable version, to be asked for by name. https://github.com/matrix-org/matrix-spec-proposals/pull/3757 */
+export const UNSTABLE_ROOM_VERSIONS = ['org.matrix.msc3757.10', 'org.matrix.msc3757.11'] as const;
+export type RoomVersion = StableRoomVersion | (typeof UNSTABLE_ROOM_VERSIONS)[number];
 
 /**
  * What differs between room versions, as data. Code asks a rule by its name and never compares version numbers.
@@ -37,6 +41,8 @@ export interface RoomVersionRules {
   readonly redactsInContent: boolean;
   /** Since v12 the room id is the create event's hash, create carries no room_id and is never listed in auth_events. */
   readonly roomIdIsCreateHash: boolean;
+  /** In no stable version: a state key may be a user id with a suffix, and those with more power than the user may write there. */
+  readonly ownedState: boolean;
   /** Since v12 creators (sender and additional_creators) have infinite power. */
   readonly privilegedCreators: boolean;
   readonly redaction: RedactionRules;
@@ -56,7 +62,7 @@ export interface RedactionRules {
   readonly keepsV11Content: boolean;
 }
 
-function rulesOf(version: RoomVersion): RoomVersionRules {
+function rulesOf(version: StableRoomVersion): RoomVersionRules {
   const number = Number(version);
   return {
     version,
@@ -75,6 +81,7 @@ function rulesOf(version: RoomVersion): RoomVersionRules {
     creatorInContent: number <= 10,
     redactsInContent: number >= 11,
     roomIdIsCreateHash: number >= 12,
+    ownedState: false,
     privilegedCreators: number >= 12,
     redaction: {
       keepsLegacyTopLevelKeys: number <= 10,
@@ -87,7 +94,14 @@ function rulesOf(version: RoomVersion): RoomVersionRules {
 }
 
 const RULES: ReadonlyMap<string, RoomVersionRules> = new Map(
-  ROOM_VERSIONS.map((version) => [version, rulesOf(version)]),
+  [
+    ...ROOM_VERSIONS.map(rulesOf),
+    ...UNSTABLE_ROOM_VERSIONS.map((version) => ({
+      ...rulesOf(version === 'org.matrix.msc3757.10' ? '10' : '11'),
+      version,
+      ownedState: true,
+    })),
+  ].map((rules) => [rules.version, rules]),
 );
 
 /** The rules of a room version, or undefined when this server does not know it. */

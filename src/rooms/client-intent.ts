@@ -8,6 +8,7 @@ import {
   type ServerName,
   type UserId,
 } from '../matrix/identifiers.ts';
+import { MAX_OWNED_STATE_KEY_BYTES } from '../matrix/event-size.ts';
 import { CanonicalJsonError, encodeCanonicalJson } from '../matrix/canonical-json.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
 import type { Clock } from '../util/clock.ts';
@@ -47,8 +48,9 @@ export function findEventFault(event: ClientEventInput): MatrixError | undefined
   }
   if (Buffer.byteLength(event.type) > MOST_NAME_BYTES)
     return tooLarge('The event type is longer than 255 bytes.');
-  if (event.stateKey !== undefined && Buffer.byteLength(event.stateKey) > MOST_NAME_BYTES) {
-    return tooLarge('The state key is longer than 255 bytes.');
+  const mostKeyBytes = event.stateKey?.startsWith('@') === true ? MAX_OWNED_STATE_KEY_BYTES : MOST_NAME_BYTES;
+  if (event.stateKey !== undefined && Buffer.byteLength(event.stateKey) > mostKeyBytes) {
+    return tooLarge(`The state key is longer than ${mostKeyBytes} bytes.`);
   }
   return findContentFault(event.content) ?? findTypeFault(event);
 }

@@ -1,5 +1,6 @@
 import { badJson, MatrixError } from '../matrix/errors.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
+import { findOwnedKeyFault } from '../matrix/auth-rules/owned-state.ts';
 import { findPowerLevelsFault } from '../matrix/auth-rules/power-levels.ts';
 import { CREATE_SLOT } from '../matrix/power-levels.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
@@ -97,19 +98,28 @@ export async function setState(
 ): Promise<EventId> {
   const fault = findEventFault(event);
   if (fault !== undefined) throw fault;
-  if (event.type === 'm.room.power_levels' && event.stateKey === '')
-    await refuseMalformedLevels(deps, roomId, event.content);
+  if (event.stateKey?.startsWith('@') === true || event.type === 'm.room.power_levels')
+    await refuseWhatNobodyMaySet(deps, roomId, event);
   const intent = clientIntent(deps, sender.userId, event, { senderState: sender.accountState });
   return acceptedEvent(await deps.pipeline.submit({ roomId, intents: [intent] })).event.eventId;
 }
 
-/** Levels that no sender could set are a bad request, not a forbidden one. */
-async function refuseMalformedLevels(deps: SendDeps, roomId: RoomId, content: JsonObject): Promise<void> {
+/** State that no sender could set is a bad request, not a forbidden one. */
+async function refuseWhatNobodyMaySet(
+  deps: SendDeps,
+  roomId: RoomId,
+  { type, stateKey, content }: ClientEventInput,
+): Promise<void> {
   const roomNid = await findRoomNid(deps.db, roomId);
   if (roomNid === undefined) return;
   const stored = (await findStateEvents(deps, currentStateOf(roomNid), [CREATE_SLOT])).get(CREATE_SLOT);
   if (stored === undefined) return;
   const create = readableEvent(stored);
-  const fault = findPowerLevelsFault(content, create.event, create.rules);
+  const isOwned = stateKey?.startsWith('@') === true && type !== 'm.room.member' && create.rules.ownedState;
+  const fault =
+    (isOwned ? findOwnedKeyFault(stateKey) : undefined) ??
+    (type === 'm.room.power_levels' && stateKey === ''
+      ? findPowerLevelsFault(content, create.event, create.rules)
+      : undefined);
   if (fault !== undefined) throw badJson(fault);
 }

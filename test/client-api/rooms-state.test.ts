@@ -41,6 +41,31 @@ describe('room state', () => {
     return reply.json.filter(isJsonObject);
   };
 
+  it('may be owned by a user, with a suffix, where the room version says so', async () => {
+    const roomId = await makeSharedRoom(server, alice, bob, {
+      room_version: 'org.matrix.msc3757.10',
+      power_level_content_override: { events: { 'm.x': 0 } },
+    });
+    const long = `${bob.userId}_${'x'.repeat(250)}`;
+    for (const stateKey of [bob.userId, `${bob.userId}_one`, long]) {
+      assert.equal((await putState(server, bob, roomId, 'm.x', { stateKey }, stateKey)).status, 200);
+      assert.deepEqual(await getState(server, alice, roomId, 'm.x', stateKey), { stateKey });
+      assert.equal((await putState(server, alice, roomId, 'm.x', {}, stateKey)).status, 200);
+    }
+    const mine = `${alice.userId}_one`;
+    assert.deepEqual(refusalOf(await putState(server, bob, roomId, 'm.x', {}, mine)), FORBIDDEN);
+    for (const stateKey of ['@oops', `${bob.userId}@one`, `${bob.userId}_${'x'.repeat(256)}`]) {
+      const reply = await putState(server, alice, roomId, 'm.x', {}, stateKey);
+      assert.deepEqual(refusalOf(reply), [400, 'M_BAD_JSON']);
+    }
+    const other = await makeRoom(server, bob, { room_version: '11' });
+    assert.deepEqual(
+      refusalOf(await putState(server, bob, other, 'm.x', {}, `${bob.userId}_one`)),
+      FORBIDDEN,
+    );
+    assert.deepEqual(refusalOf(await putState(server, bob, other, 'm.x', {}, long)), [413, 'M_TOO_LARGE']);
+  });
+
   it('is set and read with any state key, an empty one with and without the slash', async () => {
     const roomId = await makeRoom(server, alice);
     for (const path of [

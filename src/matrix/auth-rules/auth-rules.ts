@@ -6,6 +6,7 @@ import type { RoomVersionRules } from '../room-version.ts';
 import type { AuthCheck } from './auth-check.ts';
 import { checkCreate } from './create.ts';
 import { checkMember } from './member.ts';
+import { checkOwnedState } from './owned-state.ts';
 import { checkPowerLevels } from './power-levels.ts';
 import { checkRedaction } from './redaction.ts';
 import { ALLOWED, type AuthState, type AuthVerdict, checkLevel, refuse } from './verdict.ts';
@@ -78,7 +79,14 @@ function checkByMember(check: AuthCheck): AuthVerdict {
   if (senderLevel < required) return checkLevel(senderLevel, required, `for ${event.type}`);
 
   // 9. State under a user id is that user's own.
-  if (event.stateKey !== undefined && event.stateKey.startsWith('@') && event.stateKey !== event.sender) {
+  if (rules.ownedState) {
+    const verdict = checkOwnedState(check, senderLevel);
+    if (!verdict.allowed) return verdict;
+  } else if (
+    event.stateKey !== undefined &&
+    event.stateKey.startsWith('@') &&
+    event.stateKey !== event.sender
+  ) {
     return refuse(`the state_key ${event.stateKey} is not the sender's own user id ${event.sender}`);
   }
 
