@@ -1,0 +1,72 @@
+import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import type { FuzzRequest } from './fuzz-request.ts';
+import type { Outcome } from './wire.ts';
+
+/** Answers of the specification that are no fault of the server: another server, a service, or content that is not there yet. */
+const ALLOWED_ABOVE_500: readonly (readonly [name: RegExp, status: number, errcode: RegExp])[] = [
+  [/^getContent/, 504, /^M_NOT_YET_UPLOADED$/],
+  [/^pingAppservice$/, 502, /^M_(?:BAD_STATUS|CONNECTION_FAILED)$/],
+  [/^pingAppservice$/, 504, /^M_CONNECTION_TIMEOUT$/],
+];
+
+/** What is wrong with what came of a request, in words; undefined when it is as it should be. */
+export function findFault(request: FuzzRequest, outcome: Outcome): string | undefined {
+  if (outcome.kind === 'waiting') return request.mayWait ? undefined : 'there was no answer in time';
+  if (outcome.kind === 'closed')
+    return request.isSound ? `the connection closed without an answer (${outcome.received})` : undefined;
+  const { status, body, isClosing } = outcome;
+  if (status < 400)
+    return isClosing && request.isSound ? `status ${status} closed the connection` : undefined;
+  if (request.method === 'HEAD') return status >= 500 ? `status ${status}` : undefined;
+  const refusal = parseObject(body);
+  if (refusal === undefined) return `status ${status} is no JSON object: ${describe(body)}`;
+  return (
+    findFaultInRefusal(status, refusal, body) ??
+    findFaultInStatus(request.name, status, refusal) ??
+    findFaultInClosing(request, outcome)
+  );
+}
+
+function findFaultInRefusal(status: number, refusal: JsonObject, body: Buffer): string | undefined {
+  // Interactive authentication asks for more in a form of its own.
+  if (status === 401 && Array.isArray(refusal['flows']) && typeof refusal['session'] === 'string')
+    return undefined;
+  const { errcode, error } = refusal;
+  if (typeof errcode !== 'string' || !/^(?:M|ORG\.MATRIX|IO\.ELEMENT)[A-Z0-9_.]+$/.test(errcode))
+    return `status ${status} has no errcode: ${describe(body)}`;
+  if (typeof error !== 'string' || error.trim() === '')
+    return `status ${status} has no sentence: ${describe(body)}`;
+  return undefined;
+}
+
+function findFaultInStatus(name: string, status: number, refusal: JsonObject): string | undefined {
+  if (status < 500) return undefined;
+  const { errcode } = refusal;
+  const isAllowed = ALLOWED_ABOVE_500.some(
+    ([names, allowed, errcodes]) =>
+      names.test(name) && status === allowed && typeof errcode === 'string' && errcodes.test(errcode),
+  );
+  return isAllowed ? undefined : `status ${status} ${JSON.stringify(refusal)}`;
+}
+
+function findFaultInClosing(
+  { isSound }: FuzzRequest,
+  { status, isClosing }: Extract<Outcome, { kind: 'answered' }>,
+): string | undefined {
+  // What is too large or too slow is not read to its end, so that nothing can follow it.
+  if (!isSound || !isClosing || [408, 413, 431].includes(status)) return undefined;
+  return `status ${status} closed the connection`;
+}
+
+function parseObject(body: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(body: Buffer): string {
+  return JSON.stringify(body.toString().slice(0, 200));
+}

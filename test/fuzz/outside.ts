@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Chance } from './chance.ts';
+import { oddJson } from './odd-values.ts';
+
+/** An application service and a push gateway on 127.0.0.1 that mostly say what they should, and sometimes anything. */
+export interface Outside extends AsyncDisposable {
+  readonly url: string;
+  readonly pusherUrl: string;
+}
+
+export async function startOutside(seed: string): Promise<Outside> {
+  const chance = new Chance(`${seed} outside`);
+  const server = createServer((request, response) => {
+    request.resume();
+    request.once('end', () => {
+      if (chance.oneIn(100)) request.socket.destroy();
+      else if (chance.oneIn(20)) response.writeHead(chance.pick([400, 404, 500, 302])).end(oddJson(chance));
+      else
+        response
+          .writeHead(200, { 'Content-Type': 'application/json' })
+          .end(answerTo(chance, request.url ?? ''));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    pusherUrl: `${url}/_matrix/push/v1/notify`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function answerTo(chance: Chance, path: string): string {
+  if (path.includes('/notify')) return chance.oneIn(10) ? oddJson(chance) : '{"rejected":[]}';
+  if (!path.includes('/thirdparty/')) return '{}';
+  if (chance.oneIn(4)) return oddJson(chance);
+  if (path.includes('/protocol/'))
+    return '{"user_fields":["nick"],"location_fields":["channel"],"icon":"mxc://a/b","field_types":{},"instances":[{"network_id":"net","desc":"a net","fields":{}}]}';
+  return '[{"alias":"#irc_x:localhost","userid":"@irc_x:localhost","protocol":"irc","fields":{}}]';
+}
+
+/** The registration of that service. */
+export function registrationFile(url: string, asToken: string): string {
+  return JSON.stringify({
+    id: 'irc',
+    url,
+    as_token: asToken,
+    hs_token: 'the homeserver',
+    sender_localpart: 'irc_bot',
+    rate_limited: false,
+    protocols: ['irc'],
+    receive_ephemeral: true,
+    namespaces: {
+      users: [{ regex: '@irc_.*', exclusive: true }],
+      aliases: [{ regex: '#irc_.*', exclusive: true }],
+      rooms: [{ regex: '.*', exclusive: false }],
+    },
+  });
+}
