@@ -24,6 +24,8 @@ export interface Measurement {
   readonly needs?: 'a server of ours' | 'servers of its own';
   /** One round is all there is, without a warm-up: what is set up for it is used up. */
   readonly isSingle?: boolean;
+  /** A first round would be like the others. */
+  readonly needsNoWarmUp?: boolean;
   /** Sets up what is measured, which is not measured, and answers what one round is. `after` ends what it started. */
   readonly run: (bench: Bench, after: Disposal) => Promise<() => Promise<Figure>>;
 }

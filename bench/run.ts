@@ -29,7 +29,7 @@ export async function measure(bench: Bench, measurement: Measurement, rounds: nu
   try {
     await using after = new Disposal();
     const once = await measurement.run(bench, after);
-    if (measurement.isSingle !== true) await once();
+    if (measurement.isSingle !== true && measurement.needsNoWarmUp !== true) await once();
     const start = sample(bench);
     for (let round = 0; round < (measurement.isSingle === true ? 1 : rounds); round += 1)
       figures.push(await once());

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { timed, type Figure, type Measurement } from './measure.ts';
+import { oncePerRun } from './shared.ts';
+import type { SpawnedServer } from './spawned-server.ts';
 import { readUsage, type UsageTotal } from './usage.ts';
 
 const MEGABYTE = 1_000_000;
@@ -10,6 +12,7 @@ export const starts: readonly Measurement[] = [
   {
     name: 'cold start, until the first answer',
     unit: 's',
+    needsNoWarmUp: true,
     needs: 'servers of its own',
     run: async (bench) => async () => {
       await using server = await bench.spawn();
@@ -19,11 +22,11 @@ export const starts: readonly Measurement[] = [
   {
     name: 'warm start, until the first answer',
     unit: 's',
+    needsNoWarmUp: true,
     aim: { atMost: 1 },
     needs: 'servers of its own',
-    run: async (bench, after) => {
-      const server = after.use(await bench.spawn());
-      await server.start();
+    run: async (bench) => {
+      const server = await quietServer(bench, 0);
       return async () => {
         await server.stop();
         return seconds(await timed(() => server.start()));
@@ -36,9 +39,8 @@ export const starts: readonly Measurement[] = [
     aim: { atMost: 250 },
     needs: 'servers of its own',
     isSingle: true,
-    run: async (bench, after) => {
-      const server = after.use(await bench.spawn());
-      await server.start();
+    run: async (bench) => {
+      const server = await quietServer(bench, 0);
       return async () => {
         await pause(bench.scaled(REST_MS));
         return memory(server.pid === undefined ? undefined : readUsage(server.pid));
@@ -46,6 +48,13 @@ export const starts: readonly Measurement[] = [
     },
   },
 ];
+
+/** One that nobody uses. */
+const quietServer = oncePerRun(async (bench): Promise<SpawnedServer> => {
+  const server = await bench.spawn();
+  await server.start();
+  return server;
+});
 
 /** What the server under test occupies after all that came before. */
 export const loadedMemory: Measurement = {
