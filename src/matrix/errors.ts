@@ -66,6 +66,7 @@ export const userLocked = kind(401, 'M_USER_LOCKED');
 export const unauthorized = kind(401, 'M_UNAUTHORIZED');
 export const forbidden = kind(403, 'M_FORBIDDEN');
 export const guestAccessForbidden = kind(403, 'M_GUEST_ACCESS_FORBIDDEN');
+export const inviteBlocked = kind(403, 'M_INVITE_BLOCKED');
 export const cannotLeaveServerNoticeRoom = kind(403, 'M_CANNOT_LEAVE_SERVER_NOTICE_ROOM');
 export const threepidDenied = kind(403, 'M_THREEPID_DENIED');
 export const userDeactivated = kind(403, 'M_USER_DEACTIVATED');

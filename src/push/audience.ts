@@ -13,6 +13,7 @@ import {
 } from '../matrix/power-levels.ts';
 import { readableEvent, type ReadableEvent } from '../rooms/client-events.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps, stateAt } from '../rooms/read-state.ts';
+import { loadInvitePermissions } from '../storage/invite-permissions.ts';
 import {
   countJoined,
   listAccountsAmong,
@@ -62,6 +63,7 @@ export async function loadAudience(deps: AudienceDeps, events: readonly Readable
   const memberCounts = await countJoined(db, roomNids);
   const mayNotify = await loadPowerLevels(deps, roomNids);
   const absentees = await findAbsentees(deps, events, membersOf);
+  const permissions = await loadInvitePermissions(db, [...invited.keys()]);
 
   const rulesOf = (recipient: Recipient): Evaluator => {
     const evaluator = evaluators.get(recipient.userNid);
@@ -75,7 +77,8 @@ export async function loadAudience(deps: AudienceDeps, events: readonly Readable
     );
     const invitees = invitedBy(event).flatMap((userId) => {
       const userNid = invited.get(userId);
-      return userNid === undefined || present.some((member) => member.userNid === userNid)
+      const isUnwanted = permissions.of(userId, event.event.sender) !== 'allow';
+      return userNid === undefined || isUnwanted || present.some((member) => member.userNid === userNid)
         ? []
         : [{ userId, userNid }];
     });

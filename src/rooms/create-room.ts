@@ -23,6 +23,7 @@ import { findRoomNid } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
 import { randomLetters, randomToken } from '../util/random.ts';
 import { clientIntent, findEventFault, type ClientEventInput } from './client-intent.ts';
+import { refuseBlockedInvites } from './invite-permission.ts';
 import { listInitialEvents, type RoomDescription, type RoomPreset } from './initial-events.ts';
 import { inviteContent, requireReachable, type Actor, type MembershipDeps } from './membership.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -45,7 +46,8 @@ export interface CreateRoomRequest extends Omit<RoomDescription, 'preset' | 'ali
 
 /**
  * Makes a room, with all of its events or not at all. Throws 400 M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE for an alias
- * that is taken, M_EXCLUSIVE for one that an application service keeps to itself, M_INVALID_ROOM_STATE for wishes that the auth rules refuse, and 403 M_FORBIDDEN.
+ * that is taken, M_EXCLUSIVE for one that an application service keeps to itself, M_INVALID_ROOM_STATE for wishes that the auth rules refuse, and 403 M_FORBIDDEN
+ * and M_INVITE_BLOCKED.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
  */
 export async function createRoom(
@@ -117,10 +119,12 @@ async function commitRoom(
     inviteContents,
     entropy: randomToken(deps.random, 16),
   });
-  for (const { type, stateKey, content } of events) {
-    const invitee = type === 'm.room.member' ? parseUserId(stateKey) : undefined;
-    if (invitee !== undefined && content['membership'] === 'invite') requireReachable(deps, invitee);
-  }
+  const invitees = events.flatMap(({ type, stateKey, content }) => {
+    const isInvite = type === 'm.room.member' && content['membership'] === 'invite';
+    return isInvite ? (parseUserId(stateKey) ?? []) : [];
+  });
+  for (const invitee of invitees) requireReachable(deps, invitee);
+  await refuseBlockedInvites(deps, actor.userId, invitees);
   // The create event is the one that nobody sends later.
   const faulty = events.slice(1).map(findEventFault);
   const fault = faulty.find((found) => found !== undefined);

@@ -8,6 +8,7 @@ import { findMembership, forgetRoom, listRoomsOfUser } from '../storage/membersh
 import { findUserNid } from '../storage/users.ts';
 import type { JsonObject } from '../util/json.ts';
 import { clientIntent, type IntentDeps } from './client-intent.ts';
+import { refuseBlockedInvites } from './invite-permission.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -42,14 +43,15 @@ export interface MembershipChange {
 
 /**
  * Invites a user. Throws 403 M_FORBIDDEN for who may not invite, for members, for banned users, and for users of other
- * servers. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite
+ * servers, 403 M_INVITE_BLOCKED for who wants no invites, unless it is the server that invites. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite
  */
 export async function invite(
   deps: MembershipDeps,
   actor: Actor,
   change: MembershipChange,
-  options: { readonly isDirect?: boolean } = {},
+  options: { readonly isDirect?: boolean; readonly isByServer?: boolean } = {},
 ): Promise<void> {
+  if (options.isByServer !== true) await refuseBlockedInvites(deps, actor.userId, [change.userId]);
   const content = await inviteContent(deps, change.userId, options);
   await setMembership(deps, actor, change, content);
 }

@@ -3,6 +3,7 @@ import { membershipIn } from '../matrix/power-levels.ts';
 import { findMembership } from '../storage/memberships.ts';
 import type { ClientEventInput } from './client-intent.ts';
 import { submitJoin, type JoinDeps } from './join.ts';
+import { refuseBlockedInvites } from './invite-permission.ts';
 import { refuseToMissNotices } from './notice-invites.ts';
 import { requireReachable, type Actor } from './membership.ts';
 import { setState } from './send.ts';
@@ -27,6 +28,9 @@ export async function setMember(
   if (membership === 'leave' && event.stateKey === actor.userId)
     await refuseToMissNotices(deps, actor, roomId);
   const invitee = membership === 'invite' ? parseUserId(event.stateKey) : undefined;
-  if (invitee !== undefined) requireReachable(deps, invitee);
+  if (invitee !== undefined) {
+    requireReachable(deps, invitee);
+    await refuseBlockedInvites(deps, actor.userId, [invitee]);
+  }
   return setState(deps, actor, roomId, event);
 }

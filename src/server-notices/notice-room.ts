@@ -33,7 +33,7 @@ export async function openNoticeRoom(
   const current = await findMembership(deps.db, roomId, userNid);
   if (current?.membership === 'join' || current?.membership === 'invite') return roomId;
   await setTag(deps, recipient, { userId, roomId }, { name: TAG, content: {} });
-  await invite(deps, sender, { roomId, userId, reason: undefined });
+  await invite(deps, sender, { roomId, userId, reason: undefined }, { isByServer: true });
   return roomId;
 }
 
