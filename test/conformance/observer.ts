@@ -45,6 +45,7 @@ export class Observer {
   /** What is under way ends with the connections of the peer. */
   stop(): void {
     this.#isOver = true;
+    for (const wake of this.#waiting) wake();
   }
 
   /** The first event that fits, if one comes before `untilMs`. */

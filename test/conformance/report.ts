@@ -3,6 +3,7 @@ import type { Result } from './run.ts';
 import { GENERATIONS } from './scenario.ts';
 
 const LONGEST_BODY = 400;
+const LONGEST_KEPT = 4_000;
 const MARKS = { pass: 'pass', fail: 'FAIL', 'does not apply': '–' } as const;
 
 /** One result in words; only failures take more than a line and its notes. */
@@ -63,8 +64,12 @@ export function toJson(base: string, results: readonly Result[]): string {
     ...(seen === undefined
       ? {}
       : {
-          seen: { method: seen.method, path: seen.path, status: seen.status, body: seen.json ?? seen.text },
+          seen: { method: seen.method, path: seen.path, status: seen.status, body: bodyOf(seen) },
         }),
   }));
   return `${JSON.stringify({ base, ...count(results), results: written }, null, 2)}\n`;
+}
+
+function bodyOf({ json, text }: Answer): unknown {
+  return text.length > LONGEST_KEPT ? `${text.slice(0, LONGEST_KEPT)}…` : (json ?? text);
 }

@@ -20,7 +20,7 @@ export interface Result {
   readonly tookMs: number;
 }
 
-const MOST_AT_ONCE = 16;
+const MOST_AT_ONCE = 20;
 const MOST_PENDING = 90;
 const USUAL_PENDING = 2;
 /** What has not ended by then says nothing. */

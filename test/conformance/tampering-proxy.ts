@@ -1,0 +1,93 @@
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request on its way to the server. */
+export interface Passing {
+  readonly method: string;
+  /** With its query, as it was sent. */
+  readonly path: string;
+  readonly token: string | undefined;
+  readonly text: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** What a proxy does to what passes; what it does not say passes as it is. */
+export interface Tampering {
+  /** Another request in its place, or a reply without one. */
+  readonly request?: (passing: Passing, forward: Forward) => Passing | Reply | Promise<Reply>;
+  readonly reply?: (reply: Reply, passing: Passing) => Reply | Promise<Reply>;
+}
+
+/** Asks the server behind the proxy. */
+export type Forward = (passing: Passing) => Promise<Reply>;
+
+export interface TamperingProxy extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** A server on a free port of 127.0.0.1 that behaves as the one behind it, but for one thing. */
+export async function startTamperingProxy(behind: string, tampering: Tampering): Promise<TamperingProxy> {
+  const { hostname, port } = new URL(behind);
+  const forward: Forward = (passing) => ask({ hostname, port }, passing);
+  const server = createServer((incoming, outgoing) => {
+    const handle = async (): Promise<Reply> => {
+      const passing = await read(incoming);
+      const changed = (await tampering.request?.(passing, forward)) ?? passing;
+      const reply = 'status' in changed ? changed : await forward(changed);
+      return (await tampering.reply?.(reply, passing)) ?? reply;
+    };
+    const answer = async (): Promise<void> => {
+      const { status, text } = await handle().catch((): Reply => ({ status: 502, text: '{}' }));
+      outgoing.writeHead(status, { 'content-type': 'application/json' }).end(text);
+    };
+    void answer();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function read(incoming: IncomingMessage): Promise<Passing> {
+  const { method = 'GET', url: path = '/', headers } = incoming;
+  return { method, path, token: tokenIn(headers), text: await textOf(incoming) };
+}
+
+function tokenIn({ authorization }: IncomingHttpHeaders): string | undefined {
+  return authorization?.replace(/^Bearer /, '');
+}
+
+function ask(address: { hostname: string; port: string }, passing: Passing): Promise<Reply> {
+  const { method, path, token, text } = passing;
+  return new Promise((resolve, reject) => {
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(text === '' ? {} : { 'content-type': 'application/json' }),
+      'content-length': Buffer.byteLength(text),
+    };
+    const request = httpRequest({ ...address, method, path, headers }, (response) => {
+      textOf(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject);
+    });
+    request.once('error', reject);
+    request.end(text);
+  });
+}
+
+async function textOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
