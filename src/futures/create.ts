@@ -11,7 +11,7 @@ import { allotFutureNid } from '../storage/future-updates.ts';
 import type { JsonObject } from '../util/json.ts';
 import { randomToken, type Random } from '../util/random.ts';
 import { admitToRoom, tooManyFutures, type AdmittedRoom } from './admission.ts';
-import { describeCreated } from './describe-seed.ts';
+import { describeCreated, withToken } from './describe-seed.ts';
 import type { FutureDeps } from './future-deps.ts';
 import { readFutureRequest, type FutureRequest } from './seed-request.ts';
 import { fillTemplate, isTemplateVariable } from './template.ts';
@@ -48,7 +48,7 @@ export async function createFuture(
     txnId,
   };
   const repeated = await findTransactionResponse(deps.db, key);
-  if (repeated !== undefined) return repeated;
+  if (repeated !== undefined) return withToken(deps.identity, repeated);
 
   const wanted = readFutureRequest(request.read(), {
     sender: requester.userId,
@@ -62,7 +62,7 @@ export async function createFuture(
   const plan = await planFuture(deps, requester, room, wanted);
   const answer = await store(deps, requester, roomId, key, plan);
   deps.futureScheduler.expect(plan.sinceTs + wanted.timeoutMs);
-  return answer;
+  return withToken(deps.identity, answer);
 }
 
 function timeoutTooLong(maxMs: number): MatrixError {
@@ -154,6 +154,7 @@ export function asStored(
   };
 }
 
+/** Stores a future, its event and the answer, which it returns as it stored it. */
 async function store(
   deps: FutureDeps,
   requester: Requester,

@@ -4,7 +4,7 @@ import type { NewFuture } from '../storage/future-commit.ts';
 import { isJsonObject, isJsonArray, type JsonObject, type JsonValue } from '../util/json.ts';
 import { placeholderFor } from './placeholder.ts';
 import { PREFIXES } from './seed-fields.ts';
-import { makeFutureToken } from './token.ts';
+import { makeFutureToken, readFutureToken } from './token.ts';
 
 /** What an answer says of one event of a future: of `send_now`, `timeout`, or `action:<name>`. */
 export interface DescribedEvent {
@@ -47,8 +47,11 @@ function readMirror(mirror: string | undefined): ReadonlySet<JsonValue> {
   return new Set(isJsonArray(parsed) ? parsed : []);
 }
 
-/** The answer to who made a future. Ids of events that are not sent yet are marked as provisional. */
-export function describeCreated(identity: Identity, future: NewFuture): JsonObject {
+/**
+ * The answer to who made a future, as it is stored for when the request is repeated: with the id of the token for the token,
+ * which the database must not hold. Ids of events that are not sent yet are marked as provisional.
+ */
+export function describeCreated(identity: Pick<Identity, 'serverName'>, future: NewFuture): JsonObject {
   const { tokenId, publicId, sendNowEventId } = future;
   if (tokenId === undefined || publicId === undefined)
     throw new Error('a future without a token has no such answer');
@@ -65,10 +68,19 @@ export function describeCreated(identity: Identity, future: NewFuture): JsonObje
   if (sendNowEventId !== undefined) entries.unshift({ trigger: 'send_now', value: bothKeys(sendNowEventId) });
   return {
     ...spellEvents(entries, future.mirror),
-    future_token: makeFutureToken(identity.key, tokenId),
+    future_token: tokenId,
     'io.element.timeout_ms': future.timeoutMs,
     'io.element.send_ts': future.sinceTs + future.timeoutMs,
   };
+}
+
+/** The answer as its client gets it, from {@link describeCreated}. */
+export function withToken({ key }: Pick<Identity, 'key'>, stored: JsonObject): JsonObject {
+  const { future_token: tokenId } = stored;
+  if (typeof tokenId !== 'string') throw new Error('the stored answer has no token id');
+  // Answers that were stored whole keep for a week.
+  if (readFutureToken(key, tokenId) !== undefined) return stored;
+  return { ...stored, future_token: makeFutureToken(key, tokenId) };
 }
 
 /** The proposal spells it `eventId`, the rest of Matrix `event_id`. */
