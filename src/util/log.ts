@@ -49,7 +49,36 @@ export function createLog(options: {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: describeError },
     redact: { paths: SECRET_PATHS, censor: '[redacted]' },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/** Deep enough for any error that somebody wrapped. */
+const MOST_CAUSES = 5;
+/** What is said of an error besides its message: names, never values. */
+const TOLD = ['code', 'errcode', 'status', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'];
+
+/**
+ * What the log says of an error: of its fields only those that cannot hold what people wrote. Errors of the database come
+ * with the row that was refused, and complaints about values of a wrong form, there and in JSON, quote them.
+ */
+function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return error;
+  const fields = new Map<string, unknown>(Object.entries(error));
+  const code = fields.get('code');
+  const quotes = error instanceof SyntaxError || (typeof code === 'string' && /^22.{3}$/.test(code));
+  const message = quotes ? 'a value has the wrong form' : error.message;
+  const calls = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
+  const told = TOLD.filter((name) => ['string', 'number'].includes(typeof fields.get(name)));
+  return {
+    type: error.name === 'Error' ? error.constructor.name : error.name,
+    message,
+    stack: [`${error.name}: ${message}`, ...calls].join('\n'),
+    ...Object.fromEntries(told.map((name) => [name, fields.get(name)])),
+    ...(error.cause === undefined || depth >= MOST_CAUSES
+      ? {}
+      : { cause: describeError(error.cause, depth + 1) }),
+  };
 }

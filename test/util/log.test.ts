@@ -44,4 +44,44 @@ describe('the log', () => {
       assert.ok(line.includes('[redacted]'), line);
     });
   }
+
+  describe('tells of an error', () => {
+    it('its kind, its message, where it happened, and why', () => {
+      const error = new TypeError('it broke', {
+        cause: Object.assign(new Error('a wire'), { code: 'ECUT' }),
+      });
+      const line = logged({ err: error });
+      assert.match(
+        line,
+        /"err":\{"type":"TypeError","message":"it broke","stack":"TypeError: it broke\\n +at /,
+      );
+      assert.match(line, /"cause":\{"type":"Error","message":"a wire",.*"code":"ECUT"\}/);
+    });
+
+    it('no values that the database or a parser quotes', () => {
+      const database = Object.assign(new Error('null value in column "a" violates a constraint'), {
+        code: '23502',
+        column: 'a',
+        detail: 'Failing row contains (hush).',
+        where: 'hush',
+        parameters: ['hush'],
+      });
+      const wrongForm = Object.assign(new Error('invalid input syntax for type bigint: "hush"'), {
+        code: '22P02',
+      });
+      const unparsed = Object.assign(new SyntaxError('"hush" is not valid JSON'), { extra: 'hush' });
+      for (const err of [database, wrongForm, unparsed, new Error('outer', { cause: database })]) {
+        const line = logged({ err });
+        assert.ok(!line.includes('hush'), line);
+      }
+      assert.match(logged({ err: database }), /"code":"23502","column":"a"/);
+      assert.match(logged({ err: wrongForm }), /"code":"22P02"/);
+    });
+
+    it('nothing that goes in circles for ever', () => {
+      const error = new Error('round');
+      error.cause = error;
+      assert.ok(logged({ err: error }).length < 20_000);
+    });
+  });
 });
