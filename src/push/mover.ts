@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
-import { currentPosition, forgoFlush, inTransaction, type Db, type Tx } from '../storage/database.ts';
+import { currentPosition, inTransaction, type Db, type Tx } from '../storage/database.ts';
 import {
   deleteNotificationsOf,
   insertNotifications,
@@ -118,17 +118,15 @@ export class PushMover implements AsyncDisposable {
 
   /** Moves to what is now the end of the stream. */
   async #move(): Promise<void> {
-    const newest = await currentPosition(this.#db);
-    while (!this.#isStopped) {
-      const { position, hasWork } = await findPushProgress(this.#db, newest);
-      if (!hasWork || position >= newest) {
-        this.#appliedUpTo = Math.max(this.#appliedUpTo, position, newest);
-        return;
-      }
+    const { newest, hasWork } = await findPushProgress(this.#db);
+    let isDone = !hasWork;
+    while (!isDone && !this.#isStopped) {
       const { reached, pushersDue } = await inTransaction(this.#db, (tx) => this.#applyBatch(tx, newest));
       this.#appliedUpTo = Math.max(this.#appliedUpTo, reached);
       if (pushersDue) this.#deps.onPushersDue();
+      isDone = reached >= newest;
     }
+    if (isDone) this.#appliedUpTo = Math.max(this.#appliedUpTo, newest);
   }
 
   async #applyBatch(
@@ -136,7 +134,6 @@ export class PushMover implements AsyncDisposable {
     newest: number,
   ): Promise<{ readonly reached: number; readonly pushersDue: boolean }> {
     const nowTs = this.#deps.clock.nowMs();
-    await forgoFlush(tx);
     const from = await lockPushProgress(tx);
     if (from >= newest) return { reached: from, pushersDue: false };
     const events = await listEventsToPush(tx, from, newest, MOST_EVENTS_AT_ONCE);

@@ -29,14 +29,33 @@ const types: pg.CustomTypesConfig = {
     oid === INT8_OID && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format ?? 'text'),
 };
 
+/** How long a database may be silent until it counts as away. */
+export interface DatabaseLimits {
+  /** Until there is a connection. */
+  readonly connectMs: number;
+  /** Until a statement is answered; then its connection is given up. 0: as long as it takes. */
+  readonly statementMs: number;
+}
+
+/**
+ * A statement may well wait for those in front of it, and for a process that died in a transaction (see
+ * `idle_in_transaction_session_timeout`); none that serves a request takes so long by itself.
+ */
+export const defaultDatabaseLimits: DatabaseLimits = { connectMs: 10_000, statementMs: 15_000 };
+
 /** Opens a pool of `connections` connections; statements are prepared once per connection under a bounded set of names. */
-export function openDatabase(address: DatabaseAddress, connections: number): Database {
+export function openDatabase(
+  address: DatabaseAddress,
+  connections: number,
+  limits: DatabaseLimits = defaultDatabaseLimits,
+): Database {
   const pool = new pg.Pool({
     ...('url' in address ? { connectionString: address.url } : address),
     max: connections,
     pipeline: true,
     types,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: limits.connectMs,
+    query_timeout: limits.statementMs,
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'morrow',
     // Statements take arrays of any length: planning them anew each time would cost more than running them.
@@ -102,14 +121,6 @@ export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Pr
  */
 export function atEnd(tx: Tx, run: (db: Db) => void): void {
   endings.set(tx, [...(endings.get(tx) ?? []), run]);
-}
-
-/**
- * Lets this transaction commit without waiting for the disk, for what can be derived again: after a crash it is there
- * wholly or not at all.
- */
-export async function forgoFlush(tx: Tx): Promise<void> {
-  await sql`set local synchronous_commit = off`.execute(tx);
 }
 
 /**

@@ -23,24 +23,27 @@ export interface PushMember {
   readonly position: number;
 }
 
-/** Up to where push rules were applied, and whether there is anything to apply them to between there and `upTo`. */
+/** The newest position, and whether there is anything to apply push rules to between there and where that was done. */
 export async function findPushProgress(
   db: Db,
-  upTo: number,
-): Promise<{ readonly position: number; readonly hasWork: boolean }> {
-  const { rows } = await sql<{ position: number; has_work: boolean }>`
-    select position,
-      exists (select from events e where e.position > p.position and e.position <= ${upTo})
-      or exists (select from receipts r where r.position > p.position and r.position <= ${upTo}) as has_work
-    from push_progress p`.execute(db);
+): Promise<{ readonly newest: number; readonly hasWork: boolean }> {
+  const { rows } = await sql<{ newest: number; has_work: boolean }>`
+    select s.position as newest,
+      exists (select from events e where e.position > p.position and e.position <= s.position)
+      or exists (select from receipts r where r.position > p.position and r.position <= s.position) as has_work
+    from push_progress p cross join stream s`.execute(db);
   const [row] = rows;
   if (row === undefined) throw new Error('the row of push_progress is missing');
-  return { position: row.position, hasWork: row.has_work };
+  return { newest: row.newest, hasWork: row.has_work };
 }
 
-/** Waits until nobody else applies push rules: up to where they were applied then. Held until the transaction ends. */
+/**
+ * Waits until nobody else applies push rules: up to where they were applied then. Held until the transaction ends, which
+ * need not wait for the disk: what a crash takes with it is done again.
+ */
 export async function lockPushProgress(tx: Tx): Promise<number> {
-  const { rows } = await sql<PushProgressTable>`select position from push_progress for update`.execute(tx);
+  const { rows } = await sql<PushProgressTable>`
+    select position, set_config('synchronous_commit', 'off', true) from push_progress for update`.execute(tx);
   if (rows[0] === undefined) throw new Error('the row of push_progress is missing');
   return rows[0].position;
 }

@@ -28,6 +28,8 @@ export class SyncFeed implements Disposable {
   readonly summaries = new LRUCache<StateRoot, RoomSummary>({ max: MOST_SUMMARIES_AT_HAND });
   /** The counts of one-time and fallback keys, by user and device. */
   readonly keyCounts = new LRUCache<string, KeyCounts>({ max: MOST_DEVICES_AT_HAND });
+  /** Up to where mailboxes were emptied, by user and device. */
+  readonly emptiedMailboxes = new LRUCache<string, number>({ max: MOST_DEVICES_AT_HAND });
   readonly reads: SharedReads;
   readonly #db: Db;
   readonly #hub: StreamHub;

@@ -2,14 +2,13 @@ import { requireUnlocked } from '../accounts/account-state.ts';
 import { resolveFilter } from '../accounts/filters.ts';
 import { invalidParam } from '../matrix/errors.ts';
 import type { Filter } from '../matrix/filters.ts';
-import { deleteToDeviceUpTo } from '../storage/to-device.ts';
 import { parseStreamToken } from '../storage/stream-token.ts';
 import type { JsonObject } from '../util/json.ts';
 import { composeAnswer, type SyncAnswer } from './compose.ts';
 import type { StateAfterKey, SyncReadDeps, SyncViewer } from './provider.ts';
 import { listStandings } from './standings.ts';
 import { readNewSticky } from './sticky-events.ts';
-import { readMailbox } from './to-device.ts';
+import { emptyMailbox, readMailbox } from './to-device.ts';
 import type { Waiter } from './waiters.ts';
 
 /** One request, as its client wrote it. */
@@ -40,23 +39,28 @@ export async function sync(
   request: SyncRequest,
   signal: AbortSignal,
 ): Promise<JsonObject> {
+  // Registered before the first look at what is new: what comes after that look wakes.
+  using waiter = deps.syncFeed.waiters.register(viewer.userNid);
+  const filter = await resolveFilter(deps, viewer.userNid, request.filter);
+  const token = readToken(request.since);
+  let newest = await deps.syncFeed.catchUp();
   const reading = {
     deps,
     viewer,
-    filter: await resolveFilter(deps, viewer.userNid, request.filter),
-    since: await arriveAt(deps, viewer, request.since),
+    filter,
+    since: token === undefined ? undefined : await arriveAt(deps, viewer, token, newest),
     fullState: request.fullState,
     stateAfter: request.stateAfter,
   };
   const untilMs = deps.clock.nowMs() + Math.min(Math.max(request.timeoutMs, 0), LONGEST_WAIT_MS);
   const waits = reading.since !== undefined && !request.fullState && request.timeoutMs > 0;
-  using waiter = deps.syncFeed.waiters.register(viewer.userNid);
   for (let isWoken = false; ; isWoken = true) {
-    const { body, hasNews } = await readOnce(reading, waiter);
+    const { body, hasNews } = await readOnce(reading, waiter, newest);
     if (hasNews || !waits) return body;
     // What wakes without bringing news may be that the account was locked.
     if (isWoken) await requireUnlocked(deps, viewer.userNid);
     if ((await waiter.next(untilMs, signal)) !== 'woken') return body;
+    newest = await deps.syncFeed.catchUp();
   }
 }
 
@@ -70,13 +74,11 @@ interface Reading {
 }
 
 /**
- * One answer. First the position is fixed up to which everything is read; from then on, what comes later wakes the
- * waiter. Rooms are watched as soon as they are known, and what happened in them until then is looked up.
+ * One answer. Everything is read up to `newest`, and what comes later wakes the waiter. Rooms are watched as soon as they are known, and what happened in them until then is looked up.
  */
-async function readOnce(reading: Reading, waiter: Waiter): Promise<SyncAnswer> {
+async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promise<SyncAnswer> {
   const { deps, viewer } = reading;
   const { syncFeed } = deps;
-  const newest = await syncFeed.catchUp();
   waiter.hasRead(newest);
   const rooms = await syncFeed.roomsOf(viewer.userNid);
   const joined = rooms.filter((room) => room.membership === 'join').map((room) => room.roomNid);
@@ -89,19 +91,23 @@ async function readOnce(reading: Reading, waiter: Waiter): Promise<SyncAnswer> {
   return composeAnswer({ ...reading, messages, newSticky: sticky.events, upTo, standings }, since);
 }
 
+function readToken(token: string | undefined): number | undefined {
+  if (token === undefined) return undefined;
+  const position = parseStreamToken(token);
+  if (position === undefined) throw invalidParam('since: not a token that this server handed out');
+  return position;
+}
+
 /** Where the client is. What it got on the way there is done with. */
 async function arriveAt(
   deps: SyncReadDeps,
   viewer: SyncViewer,
-  token: string | undefined,
-): Promise<number | undefined> {
-  if (token === undefined) return undefined;
-  const position = parseStreamToken(token);
-  if (position === undefined) throw invalidParam('since: not a token that this server handed out');
-  const newest = await deps.syncFeed.catchUp();
+  position: number,
+  newest: number,
+): Promise<number> {
   // A token from the future, such as after a database was restored, is taken for the newest and acknowledges nothing.
   if (position > newest) return newest;
-  await deleteToDeviceUpTo(deps.db, viewer, position);
+  await emptyMailbox(deps, viewer, position);
   // A token of /messages may lie before all that was ever synced.
   return Math.max(position, 0);
 }

@@ -1,4 +1,4 @@
-import { listToDevice, type Mailbox, type WaitingMessage } from '../storage/to-device.ts';
+import { deleteToDeviceUpTo, listToDevice, type Mailbox, type WaitingMessage } from '../storage/to-device.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncReadDeps, SyncScope } from './provider.ts';
 
@@ -31,6 +31,19 @@ export async function readMailbox(
   const messages = await listToDevice(deps.db, mailbox, since ?? 0, upTo, MOST_MESSAGES);
   const last = messages.at(-1);
   return { messages, upTo: last === undefined || messages.length < MOST_MESSAGES ? upTo : last.position };
+}
+
+/** Empties the mailbox up to a position, unless it is known to hold nothing up to there. */
+export async function emptyMailbox(
+  { db, syncFeed }: Pick<SyncReadDeps, 'db' | 'syncFeed'>,
+  mailbox: Mailbox,
+  position: number,
+): Promise<void> {
+  const key = `${mailbox.userNid} ${mailbox.deviceId}`;
+  const emptiedUpTo = syncFeed.emptiedMailboxes.get(key);
+  if (emptiedUpTo !== undefined && !syncFeed.mayConcern(mailbox.userNid, emptiedUpTo)) return;
+  await deleteToDeviceUpTo(db, mailbox, position);
+  syncFeed.emptiedMailboxes.set(key, position);
 }
 
 function render(scope: SyncScope): SyncPart {
