@@ -24,6 +24,6 @@ export const catalogue: readonly Measurement[] = [
   ...futures,
   ...databaseSize,
   loadedMemory,
-  ...overdue,
   ...starts,
+  ...overdue,
 ];

@@ -6,6 +6,7 @@ import { HOUR_MS, listScheduled, schedule, type Owner } from './delayed-events.t
 import { numbers, percentile, timed, together, type Figure, type Measurement } from './measure.ts';
 import { makeRoom, nextName, roomPath } from './rooms.ts';
 import { bodyOf, eventsIn } from './timeline.ts';
+import { quietServer } from './starts.ts';
 import type { SpawnedServer } from './spawned-server.ts';
 
 const OVERDUE = 10_000;
@@ -13,6 +14,8 @@ const ROOMS = 20;
 const TRIAL = 100;
 const PAGE = 500;
 const PATIENCE_MS = 60_000;
+const REST_MS = 20;
+const SYNC = '/_matrix/client/v3/sync?timeout=0';
 
 /** A start after a downtime in which 10,000 delayed events, in 20 rooms, have come due. */
 export const overdue: readonly Measurement[] = [
@@ -23,8 +26,7 @@ export const overdue: readonly Measurement[] = [
     isSingle: true,
     needs: 'servers of its own',
     run: async (bench, after) => {
-      const server = after.use(await bench.spawn());
-      await server.start();
+      const server = await quietServer(bench, 0);
       const client = new BenchClient(server.baseUrl, 64);
       after.defer(() => client.close());
       return () => missAndCatchUp(server, client, bench.scaled(OVERDUE));
@@ -34,19 +36,27 @@ export const overdue: readonly Measurement[] = [
 
 async function missAndCatchUp(server: SpawnedServer, client: BenchClient, count: number): Promise<Figure> {
   const accounts = new Accounts(client, 'overdue');
-  const reader = await accounts.make();
+  const [reader, bystander] = [await accounts.make(), await accounts.make()];
   const owners = await together(numbers(Math.min(ROOMS, count)), ROOMS, async () => {
     const account = await accounts.make();
     return { account, roomId: await makeRoom(client, account, [reader]) };
   });
   const lastDueMs = await scheduleForLater(client, owners, count);
   const deadlines = await readDeadlines(client, owners);
-  const path = '/_matrix/client/v3/sync?timeout=0';
-  const since = textAt(await client.call('GET', path, reader.token), 'next_batch');
+  const since = await syncToken(client, reader);
+  await makeRoom(client, bystander);
+  const idle = `${SYNC}&since=${encodeURIComponent(await syncToken(client, bystander))}`;
   await server.stop();
   await pause(Math.max(0, lastDueMs - performance.now()));
   const startMs = await timed(() => server.start());
-  const { seconds, syncMs } = await awaitAll(client, reader, since, deadlines.size);
+  let isOver = false;
+  const [seconds, syncMs] = await Promise.all([
+    awaitAll(client, reader, since, deadlines.size).finally(() => (isOver = true)),
+    askWhile(
+      () => !isOver,
+      () => client.skim('GET', idle, bystander.token),
+    ),
+  ]);
   const sent = await together(owners, 1, (owner) => readSent(client, owner));
   const inRooms = sent.map((bodies) => bodies.map((body) => deadlines.get(body) ?? 0));
   return {
@@ -58,10 +68,24 @@ async function missAndCatchUp(server: SpawnedServer, client: BenchClient, count:
       'sent twice': sent.flat().length - new Set(sent.flat()).size,
       'out of order': inRooms.reduce((total, room) => total + countDescents(room), 0),
       'start ms': startMs,
-      'sync meanwhile, p50 ms': percentile(syncMs, 0.5),
-      'sync meanwhile, p99 ms': percentile(syncMs, 0.99),
+      'sync of a bystander, p50 ms': percentile(syncMs, 0.5),
+      'sync of a bystander, p99 ms': percentile(syncMs, 0.99),
     },
   };
+}
+
+async function syncToken(client: BenchClient, account: Account): Promise<string> {
+  return textAt(await client.call('GET', SYNC, account.token), 'next_batch');
+}
+
+/** Asks again and again while `goesOn`; how many milliseconds each answer took. */
+async function askWhile(goesOn: () => boolean, ask: () => Promise<unknown>): Promise<number[]> {
+  const timesMs: number[] = [];
+  while (goesOn()) {
+    timesMs.push(await timed(ask));
+    await pause(REST_MS);
+  }
+  return timesMs;
 }
 
 /** All due one after the other, a millisecond apart, as soon as there was time to schedule them: when the last one is. */
@@ -101,27 +125,19 @@ function numberAt(item: JsonObject, key: string): number {
   return value;
 }
 
-/** Asks /sync again and again, without waiting in it, until so many have come by way of it. */
-async function awaitAll(
-  client: BenchClient,
-  reader: Account,
-  from: string,
-  count: number,
-): Promise<{ readonly seconds: number; readonly syncMs: readonly number[] }> {
+/** Asks /sync again and again, without waiting in it, until so many have come by way of it: in how many seconds. */
+async function awaitAll(client: BenchClient, reader: Account, from: string, count: number): Promise<number> {
   const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { limit: 1_000 } } }));
   const start = performance.now();
-  const syncMs: number[] = [];
   for (let since = from, seen = 0; seen < count;) {
     if (performance.now() - start > PATIENCE_MS) throw new Error(`${seen} of ${count} came in a minute`);
-    const path = `/_matrix/client/v3/sync?timeout=0&filter=${filter}&since=${encodeURIComponent(since)}`;
-    const asked = performance.now();
+    const path = `${SYNC}&filter=${filter}&since=${encodeURIComponent(since)}`;
     const body = await client.call('GET', path, reader.token);
-    syncMs.push(performance.now() - asked);
     since = textAt(body, 'next_batch');
     seen += eventsIn(body).filter((event) => bodyOf(event)?.startsWith('overdue') === true).length;
-    await pause(20);
+    await pause(REST_MS);
   }
-  return { seconds: (performance.now() - start) / 1000, syncMs };
+  return (performance.now() - start) / 1000;
 }
 
 /** What was sent in a room of what was overdue, from the first to the last. */

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { BenchClient } from './client.ts';
 
 const VERSIONS = '/_matrix/client/versions';
-const ASK_EVERY_MS = 5;
+const ASK_EVERY_MS = 10;
 const START_PATIENCE_MS = 60_000;
 const STOP_PATIENCE_MS = 60_000;
 /** What load needs, and nothing that makes the server do less than usual. */

@@ -49,8 +49,8 @@ export const starts: readonly Measurement[] = [
   },
 ];
 
-/** One that nobody uses. */
-const quietServer = oncePerRun(async (bench): Promise<SpawnedServer> => {
+/** A server beside the one under test, for what wants to stop it: made once in a run, and used by nobody else. */
+export const quietServer = oncePerRun(async (bench): Promise<SpawnedServer> => {
   const server = await bench.spawn();
   await server.start();
   return server;
