@@ -27,6 +27,7 @@ export MORROW_RATE_LIMITS=off MORROW_PASSWORD_COST=low
 export MORROW_DEFAULT_ROOM_VERSION=11
 # What only a name in the text mentions: some tests are older than m.mentions.
 export MORROW_LEGACY_MENTIONS=on
+export MORROW_THREAD_SUBSCRIPTIONS=on
 export MORROW_ALLOW_PRIVATE_IPS=on MORROW_URL_PREVIEWS=on
 
 # In place of this shell, so that SIGTERM reaches it.

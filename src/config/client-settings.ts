@@ -71,6 +71,16 @@ export const URL_PREVIEWS: Setting<boolean> = {
   fallbackText: 'off',
 };
 
+export const THREAD_SUBSCRIPTIONS: Setting<boolean> = {
+  key: 'thread_subscriptions',
+  about:
+    'Whether messages in a thread notify only who subscribed to it or is mentioned (MSC4306); clients must know of it',
+  expects: 'on or off',
+  parse: parseSwitch,
+  fallback: false,
+  fallbackText: 'off',
+};
+
 export const LEGACY_MENTIONS: Setting<boolean> = {
   key: 'legacy_mentions',
   about:
@@ -91,6 +101,7 @@ export const CLIENT_SETTINGS: readonly Setting<unknown>[] = [
   SUPPORT_PAGE,
   URL_PREVIEWS,
   LEGACY_MENTIONS,
+  THREAD_SUBSCRIPTIONS,
 ];
 
 /** The scheme and what must follow it; the rest is for the clients' WebRTC to read. */

@@ -54,6 +54,7 @@ export interface Config {
   };
   readonly urlPreviews: boolean;
   readonly legacyMentions: boolean;
+  readonly threadSubscriptions: boolean;
 }
 
 /** A configuration, or everything that is wrong with it: each complaint names the key, the value and what would be right. */
@@ -125,6 +126,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     },
     urlPreviews: read(clientSettings.URL_PREVIEWS),
     legacyMentions: read(clientSettings.LEGACY_MENTIONS),
+    threadSubscriptions: read(clientSettings.THREAD_SUBSCRIPTIONS),
   };
   complaints.push(...listTlsGaps(config, texts), ...listTurnGaps(turnUris, turnSecret, texts));
   return complaints.length === 0 ? { kind: 'config', config } : { kind: 'complaints', complaints };

@@ -74,6 +74,8 @@ export const userSuspended = kind(403, 'M_USER_SUSPENDED');
 export const notFound = kind(404, 'M_NOT_FOUND');
 export const unrecognized = kind(404, 'M_UNRECOGNIZED');
 export const methodNotAllowed = kind(405, 'M_UNRECOGNIZED');
+export const notInThread = kind(400, 'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD');
+export const conflictingUnsubscription = kind(409, 'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION');
 export const previewFailed = kind(502, 'M_UNKNOWN');
 /** 405: account data that the server alone writes. */
 export const serverControlled = kind(405, 'M_BAD_JSON');

@@ -7,8 +7,9 @@ import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { listEventsById, listEventsByNid, type StoredEvent } from '../storage/events.ts';
 import { MAIN_THREAD, type Notification, type ReadMark } from '../storage/notifications.ts';
 import { listAccountsAmong } from '../storage/push-progress.ts';
+import { listThreadSubscribers } from '../storage/thread-subscriptions.ts';
 import { loadAudience, type Audience, type AudienceDeps } from './audience.ts';
-import { findThreads } from './threads.ts';
+import { findThreads, type ThreadId } from './threads.ts';
 
 /** What a stretch of the stream means for notifications. */
 export interface PushEffects {
@@ -35,11 +36,19 @@ export async function applyPushRules(
     deps.db,
     events.map(({ event }) => event),
   );
+  const subscribers: ReadonlyMap<ThreadId, ReadonlySet<number>> = deps.threadSubscriptions
+    ? await listThreadSubscribers(
+        deps.db,
+        [...new Set(threads.values())].flatMap((thread) => (thread === MAIN_THREAD ? [] : thread)),
+      )
+    : new Map();
   const notifications: Notification[] = [];
   for (const event of events) {
     if (event.stored.redactedByNid !== undefined) continue;
     const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
-    notifications.push(...(await applyToEvent(audience, event, { threadId, nowTs })));
+    notifications.push(
+      ...(await applyToEvent(audience, event, { threadId, nowTs, subscribers: subscribers.get(threadId) })),
+    );
     // A large room is a lot of work: others get their turn between events.
     await yieldToOthers();
   }
@@ -53,7 +62,12 @@ export async function applyPushRules(
 async function applyToEvent(
   audience: Audience,
   event: ReadableEvent,
-  facts: { readonly threadId: Notification['threadId']; readonly nowTs: number },
+  facts: {
+    readonly threadId: ThreadId;
+    readonly nowTs: number;
+    /** Of the thread, by interned id. */
+    readonly subscribers: ReadonlySet<number> | undefined;
+  },
 ): Promise<Notification[]> {
   const { stored } = event;
   const { sender } = event.event;
@@ -64,7 +78,11 @@ async function applyToEvent(
   const pushed = audience.describe(event);
   const names = await audience.displayNamesIn(event);
   return recipients.flatMap((recipient): Notification[] => {
-    const user = { displayName: names.get(recipient.userId) };
+    const user = {
+      displayName: names.get(recipient.userId),
+      isSubscribed:
+        facts.threadId === MAIN_THREAD ? undefined : facts.subscribers?.has(recipient.userNid) === true,
+    };
     const actions = audience.rulesOf(recipient).evaluate(pushed, user);
     const { notifies, highlights } = outcomeOf(actions);
     if (!notifies) return [];

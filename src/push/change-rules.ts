@@ -1,4 +1,4 @@
-import { notFound, unknownError } from '../matrix/errors.ts';
+import { invalidParam, notFound, unknownError } from '../matrix/errors.ts';
 import type { UserId } from '../matrix/identifiers.ts';
 import { checkNewRuleId } from '../matrix/push-rules/parse-rule.ts';
 import { pushRulesContent, type PushRule, type PushRuleKind } from '../matrix/push-rules/push-rule.ts';
@@ -58,6 +58,8 @@ export async function putPushRule(
   wish: PushRuleWish,
 ): Promise<void> {
   checkNewRuleId(name.ruleId);
+  if (name.kind === 'postcontent')
+    throw invalidParam('Rules of the kind postcontent are those of the server');
   await changeRules(deps, owner, async (tx) => {
     const { kind, ruleId } = name;
     const rules = await listUserPushRules(tx, owner.userNid, kind);

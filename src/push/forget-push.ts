@@ -1,6 +1,7 @@
 import type { Db, Tx } from '../storage/database.ts';
 import { deleteNotificationsOfUser, deleteOldNotifications } from '../storage/notifications.ts';
 import { deletePushRulesOf } from '../storage/push-rules.ts';
+import { deleteThreadSubscriptionsOf } from '../storage/thread-subscriptions.ts';
 import type { Clock } from '../util/clock.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -11,6 +12,7 @@ const UNREAD_KEPT_MS = 90 * DAY_MS;
 export async function forgetPush(tx: Tx, userNid: number): Promise<void> {
   await deletePushRulesOf(tx, userNid);
   await deleteNotificationsOfUser(tx, userNid);
+  await deleteThreadSubscriptionsOf(tx, userNid);
 }
 
 /** Removes notifications that are too old to be listed or counted. */

@@ -6,7 +6,8 @@ import { listEventsById } from '../storage/events.ts';
 import { MAIN_THREAD } from '../storage/notifications.ts';
 import { isJsonObject } from '../util/json.ts';
 
-type ThreadId = EventId | typeof MAIN_THREAD;
+/** The root of a thread, or `main` for what is in none. */
+export type ThreadId = EventId | typeof MAIN_THREAD;
 
 const MOST_HOPS = 3;
 

@@ -68,6 +68,7 @@ export interface Services
       | 'turn'
       | 'support'
       | 'legacyMentions'
+      | 'threadSubscriptions'
     >,
     AsyncDisposable {
   readonly config: Config;
@@ -181,15 +182,16 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const stickyUpkeep = new StickyUpkeep({ db, pipeline, clock, log });
   const onJoined: OnJoined = async (user, roomId) => {
     const rooms = await findPredecessor({ db, trie, stateKeys }, roomId);
-    if (rooms !== undefined) await followUpgrade({ db, hub, legacyMentions }, user, rooms);
+    if (rooms !== undefined) await followUpgrade({ db, hub, ...predefinedRules }, user, rooms);
   };
   const upgradeFollowers = new UpgradeFollowers({ db, log, onJoined });
-  const { serverName, legacyMentions } = config;
+  const { serverName, legacyMentions, threadSubscriptions } = config;
+  const predefinedRules = { legacyMentions, threadSubscriptions };
   const guestLeaves = new GuestLeaves({ db, trie, stateKeys, pipeline, clock, random, serverName, log });
   const { allowPrivateIps } = config;
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
-  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue, legacyMentions });
+  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue, ...predefinedRules });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
   const nameKeeper = new NameKeeper({ db, clock, log });
   const { appservices } = config;
@@ -257,7 +259,7 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
     thumbnailer: createThumbnailer(),
     rateLimiter: createRateLimiter({ enabled: config.rateLimits, clock }),
     passwords: createPasswords(config.passwordCost),
-    unstableFeatures: UNSTABLE_FEATURES,
+    unstableFeatures: { ...UNSTABLE_FEATURES, 'org.matrix.msc4306': threadSubscriptions },
     onDeactivated: [
       (tx, userNid, nowMs) => purgeFuturesOfUser(tx, userNid, nowMs),
       (tx, userNid) => forgetEncryption(tx, userNid),

@@ -35,6 +35,7 @@ import type { ServerNoticeTables } from './server-notices.ts';
 import type { SessionTables } from './sessions.ts';
 import type { StateNodeTables } from './state-trie.ts';
 import type { StickyEventTables } from './sticky-events.ts';
+import type { ThreadSubscriptionTables } from './thread-subscriptions.ts';
 import type { ToDeviceTables } from './to-device.ts';
 import type { TypingTables } from './typing.ts';
 import type { UiaSessionTables } from './uia-sessions.ts';
@@ -87,6 +88,7 @@ export interface Tables
     SessionTables,
     StateNodeTables,
     StickyEventTables,
+    ThreadSubscriptionTables,
     ToDeviceTables,
     TypingTables,
     UiaSessionTables,

@@ -62,6 +62,7 @@ describe('the configuration', () => {
       support: { contacts: [], page: undefined },
       urlPreviews: false,
       legacyMentions: false,
+      threadSubscriptions: false,
     });
   });
 
@@ -101,6 +102,7 @@ describe('the configuration', () => {
       MORROW_SUPPORT_PAGE: 'https://example.org/help',
       MORROW_URL_PREVIEWS: 'on',
       MORROW_LEGACY_MENTIONS: 'on',
+      MORROW_THREAD_SUBSCRIPTIONS: 'on',
     });
     assert.deepEqual(
       { ...config },
@@ -146,6 +148,7 @@ describe('the configuration', () => {
         },
         urlPreviews: true,
         legacyMentions: true,
+        threadSubscriptions: true,
       },
     );
   });

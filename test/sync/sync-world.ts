@@ -97,6 +97,7 @@ export async function createSyncWorld(
     syncFeed,
     ignoredUsers,
     legacyMentions: false,
+    threadSubscriptions: false,
     catchUpPush: () => Promise.resolve(),
   };
   const viewer = async (userId: UserId): Promise<SyncViewer> => {

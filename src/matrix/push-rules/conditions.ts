@@ -15,6 +15,8 @@ export interface PushedEvent {
 export interface PushedUser {
   /** Their name in the room; undefined when they have none there. */
   readonly displayName: string | undefined;
+  /** Whether they subscribed to the thread that the event is in; undefined when it is in none. */
+  readonly isSubscribed: boolean | undefined;
 }
 
 /** A condition, prepared. */
@@ -25,7 +27,7 @@ export type Condition = (pushed: PushedEvent, user: PushedUser) => boolean;
  * https://spec.matrix.org/v1.19/client-server-api/#conditions
  */
 export function compileCondition(condition: JsonObject): Condition {
-  const { kind, key, pattern, is, value } = condition;
+  const { kind, key, pattern, is, value, subscribed } = condition;
   switch (kind) {
     case 'event_match':
       return typeof key === 'string' && typeof pattern === 'string' ? eventMatch(key, pattern) : never;
@@ -39,6 +41,8 @@ export function compileCondition(condition: JsonObject): Condition {
       return typeof is === 'string' ? memberCount(is) : never;
     case 'sender_notification_permission':
       return typeof key === 'string' ? ({ mayNotify }) => mayNotify(key) : never;
+    case 'io.element.msc4306.thread_subscription':
+      return typeof subscribed === 'boolean' ? (_event, user) => user.isSubscribed === subscribed : never;
     default:
       return never;
   }

@@ -6,6 +6,8 @@ import type { PushRule, PushRuleset } from './push-rule.ts';
 export interface PredefinedRules {
   /** With the rules that look for names in the body, which v1.17 of the specification dropped. */
   readonly legacyMentions: boolean;
+  /** With those by which messages in a thread notify who subscribed to it, and nobody else unless they are mentioned (MSC4306). */
+  readonly threadSubscriptions: boolean;
 }
 
 /** Matches everything and, alone among the rules that every user has, comes before those that users write. */
@@ -22,7 +24,7 @@ const HIGHLIGHT: JsonValue = { set_tweak: 'highlight' };
  * https://github.com/matrix-org/matrix-spec-proposals/pull/3930
  */
 export function defaultPushRules(userId: UserId, predefined: PredefinedRules): PushRuleset {
-  const { legacyMentions } = predefined;
+  const { legacyMentions, threadSubscriptions } = predefined;
   return {
     override: [
       MASTER,
@@ -48,6 +50,7 @@ export function defaultPushRules(userId: UserId, predefined: PredefinedRules): P
       ...LATER_OVERRIDES,
     ],
     content: legacyMentions ? [containsUserName(userId)] : [],
+    postcontent: threadSubscriptions ? THREADS : [],
     room: [],
     sender: [],
     underride: UNDERRIDES,
@@ -109,6 +112,11 @@ const LATER_OVERRIDES: readonly PushRule[] = [
   rule('.org.matrix.msc3930.rule.poll_response', [matches('type', 'org.matrix.msc3381.poll.response')], []),
 ];
 
+const THREADS: readonly PushRule[] = [
+  rule('.io.element.msc4306.rule.unsubscribed_thread', [threadSubscription(false)], []),
+  rule('.io.element.msc4306.rule.subscribed_thread', [threadSubscription(true)], ['notify', SOUND]),
+];
+
 const ONE_TO_ONE: JsonObject = { kind: 'room_member_count', is: '2' };
 
 const POLL_START = matches('type', 'org.matrix.msc3381.poll.start');
@@ -132,6 +140,10 @@ const UNDERRIDES: readonly PushRule[] = [
 
 function rule(ruleId: string, conditions: readonly JsonObject[], actions: readonly JsonValue[]): PushRule {
   return { ruleId, isDefault: true, enabled: true, conditions, pattern: undefined, actions };
+}
+
+function threadSubscription(subscribed: boolean): JsonObject {
+  return { kind: 'io.element.msc4306.thread_subscription', subscribed };
 }
 
 /** A user id can be a pattern: those of this server's users hold no `*` or `?`. */

@@ -1,7 +1,10 @@
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../util/json.ts';
 
-/** The kinds of rules in the order in which they are looked at. */
-export const PUSH_RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const;
+/**
+ * The kinds of rules in the order in which they are looked at. `postcontent`, of MSC4306, has rules of the server only, and
+ * only where there are subscriptions to threads.
+ */
+export const PUSH_RULE_KINDS = ['override', 'content', 'postcontent', 'room', 'sender', 'underride'] as const;
 export type PushRuleKind = (typeof PUSH_RULE_KINDS)[number];
 
 /** One rule. https://spec.matrix.org/v1.19/client-server-api/#push-rules */
@@ -10,7 +13,7 @@ export interface PushRule {
   /** True for the rules that every user has. */
   readonly isDefault: boolean;
   readonly enabled: boolean;
-  /** Of override and underride rules; all must hold, and none always do. */
+  /** Of override, postcontent and underride rules; all must hold, and none always do. */
   readonly conditions: readonly JsonObject[];
   /** Of content rules. */
   readonly pattern: string | undefined;
@@ -27,7 +30,7 @@ export function parsePushRuleKind(text: string): PushRuleKind | undefined {
 
 /** Whether rules of a kind have conditions; the others imply theirs. */
 export function hasConditions(kind: PushRuleKind): boolean {
-  return kind === 'override' || kind === 'underride';
+  return kind === 'override' || kind === 'postcontent' || kind === 'underride';
 }
 
 /** A rule as clients see it. */
@@ -49,7 +52,12 @@ export function renderPushRulesOf(ruleset: PushRuleset, kind: PushRuleKind): rea
 
 /** All rules by kind, as clients see them: what stands under `global`. */
 export function renderPushRuleset(ruleset: PushRuleset): JsonObject {
-  return Object.fromEntries(PUSH_RULE_KINDS.map((kind) => [kind, renderPushRulesOf(ruleset, kind)]));
+  return Object.fromEntries(
+    PUSH_RULE_KINDS.filter((kind) => kind !== 'postcontent' || ruleset[kind].length > 0).map((kind) => [
+      kind,
+      renderPushRulesOf(ruleset, kind),
+    ]),
+  );
 }
 
 /**

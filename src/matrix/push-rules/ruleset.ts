@@ -39,6 +39,7 @@ export function composePushRuleset(
   return {
     override: rulesOf('override'),
     content: rulesOf('content'),
+    postcontent: rulesOf('postcontent'),
     room: rulesOf('room'),
     sender: rulesOf('sender'),
     underride: rulesOf('underride'),

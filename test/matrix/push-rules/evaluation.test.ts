@@ -13,7 +13,7 @@ import type { JsonObject, JsonValue } from '../../../src/util/json.ts';
 
 const ALICE = parseUserId('@alice:test');
 assert.ok(ALICE !== undefined);
-const NOBODY = { displayName: undefined };
+const NO_MORE = { legacyMentions: false, threadSubscriptions: false };
 const NOISY = '["notify",{"set_tweak":"sound","value":"default"}]';
 const LOUD = '["notify",{"set_tweak":"sound","value":"default"},{"set_tweak":"highlight"}]';
 const MATCHED: readonly JsonValue[] = ['notify', { set_tweak: 'org.example' }];
@@ -85,7 +85,7 @@ describe('the rules that everybody has', () => {
 
   it('have the ids and the order of the specification, and those for polls behind', () => {
     const ids = (kind: PushRuleKind): string[] =>
-      defaultPushRules(ALICE, { legacyMentions: false })[kind].map((rule) => rule.ruleId);
+      defaultPushRules(ALICE, NO_MORE)[kind].map((rule) => rule.ruleId);
     assert.deepEqual(ids('override'), [
       '.m.rule.master',
       '.m.rule.suppress_notices',
@@ -115,7 +115,7 @@ describe('the rules that everybody has', () => {
 
   it('have names in texts among them where an operator wants the older rules', () => {
     const ids = (kind: PushRuleKind): string[] =>
-      defaultPushRules(ALICE, { legacyMentions: true })[kind].map((rule) => rule.ruleId);
+      defaultPushRules(ALICE, { ...NO_MORE, legacyMentions: true })[kind].map((rule) => rule.ruleId);
     assert.deepEqual(ids('override').slice(4, 9), [
       '.m.rule.is_user_mention',
       '.m.rule.contains_display_name',
@@ -150,6 +150,40 @@ describe('the rules that everybody has', () => {
       assert.equal(JSON.stringify(evaluate([], [], event, { ...facts, legacyMentions: true })), actions);
     });
   }
+
+  it('have those for threads among them where there are subscriptions to threads', () => {
+    const ids = defaultPushRules(ALICE, { ...NO_MORE, threadSubscriptions: true }).postcontent.map(
+      (rule) => rule.ruleId,
+    );
+    assert.deepEqual(ids, [
+      '.io.element.msc4306.rule.unsubscribed_thread',
+      '.io.element.msc4306.rule.subscribed_thread',
+    ]);
+    assert.deepEqual(defaultPushRules(ALICE, NO_MORE).postcontent, []);
+  });
+
+  const byThread: readonly [string, JsonObject, Facts, string][] = [
+    ['a message in no thread', message('hi'), {}, '["notify"]'],
+    ['one in a thread', message('hi'), { isSubscribed: false }, '[]'],
+    ['one in a thread of the user', message('hi'), { isSubscribed: true }, NOISY],
+    ['a mention in a thread', mention({ user_ids: ['@alice:test'] }), { isSubscribed: false }, LOUD],
+  ];
+  for (const [what, event, facts, actions] of byThread) {
+    it(`answer ${what} with ${actions} where there are subscriptions to threads`, () => {
+      const answer = evaluate([], [], event, { ...facts, threadSubscriptions: true });
+      assert.equal(JSON.stringify(answer), actions);
+    });
+  }
+
+  it('let a word notify in any thread, and a muted room in the threads of the user', () => {
+    const word = rule('content', 'hi', { pattern: 'hi', actions: ['notify'] });
+    const muted = rule('room', '!room:test', {});
+    const inThread = (isSubscribed: boolean, ...written: UserPushRule[]): string =>
+      JSON.stringify(evaluate(written, [], message('hi'), { isSubscribed, threadSubscriptions: true }));
+    assert.equal(inThread(false, word, muted), '["notify"]');
+    assert.equal(inThread(true, muted), NOISY);
+    assert.equal(inThread(false, muted), '[]');
+  });
 
   it('are silent once the master rule is enabled, whatever the user wrote', () => {
     const master = change('override', '.m.rule.master', { enabled: true });
@@ -464,6 +498,8 @@ interface Facts {
   readonly mayNotify?: boolean;
   readonly displayName?: string;
   readonly legacyMentions?: boolean;
+  readonly threadSubscriptions?: boolean;
+  readonly isSubscribed?: boolean;
 }
 
 function evaluate(
@@ -478,9 +514,13 @@ function evaluate(
     memberCount: facts.memberCount ?? 5,
     mayNotify: (key) => key === 'room' && facts.mayNotify === true,
   };
-  const user = facts.displayName === undefined ? NOBODY : { displayName: facts.displayName };
+  const user = { displayName: facts.displayName, isSubscribed: facts.isSubscribed };
+  const predefined = {
+    legacyMentions: facts.legacyMentions ?? false,
+    threadSubscriptions: facts.threadSubscriptions ?? false,
+  };
   return new PushRuleCompiler()
-    .compile(composePushRuleset(ALICE, written, changes, { legacyMentions: facts.legacyMentions ?? false }))
+    .compile(composePushRuleset(ALICE, written, changes, predefined))
     .evaluate(pushed, user);
 }
 
