@@ -170,6 +170,16 @@ export class Stage {
       .toReversed();
   }
 
+  /** What /sync says to a user of one room: all, or what is new since a token, for which it waits. */
+  async sync(roomId: string, by: Account, since?: string): Promise<Answer> {
+    const none = { types: [] };
+    const room = { rooms: [roomId], ephemeral: none, account_data: none };
+    const filter = segment(JSON.stringify({ presence: none, account_data: none, room }));
+    const from = since === undefined ? 'timeout=0' : `timeout=15000&since=${segment(since)}`;
+    const path = `${C}/sync?filter=${filter}&${from}`;
+    return need(await this.peer.ask('GET', path, { token: by.token }), 'a /sync');
+  }
+
   /** The event of this type that is due, which must come in time, not before, and once. */
   async expectOne(roomId: string, type: string, due: Due): Promise<JsonObject> {
     const seen = await this.arrival(roomId, type, due);
@@ -216,6 +226,11 @@ export class Stage {
   /** Throws `NotApplicable` when a request took so long that what follows would say nothing. */
   expectInTime(answer: Answer, byMs: number): void {
     if (answer.answeredMs >= byMs) throw new NotApplicable('the answers took too long to tell');
+  }
+
+  /** Likewise, for all requests up to now. */
+  expectBefore(byMs: number): void {
+    if (Date.now() >= byMs) throw new NotApplicable('the answers took too long to tell');
   }
 
   async sleepUntil(atMs: number): Promise<void> {

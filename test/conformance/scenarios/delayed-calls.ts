@@ -21,8 +21,9 @@ export const delayedCalls: readonly Scenario[] = [
 
   ...onQuery('whoever leaves a call has left it at once', async (stage, api) => {
     const call = await Call.join(stage, api);
-    await call.stay(1);
+    const due = await call.stay(1);
     const left = await api.manage(call.leave.id, 'send', stage.owner);
+    stage.expectInTime(left, due.earliestMs);
     checkStatus(left, [200], 'the sending of the leave');
     await call.expectLeft({ earliestMs: 0, latestMs: left.answeredMs });
     const again = await api.manage(call.leave.id, 'cancel', stage.owner);
@@ -36,8 +37,10 @@ export const delayedCalls: readonly Scenario[] = [
     const restart = await api.manage(first.leave.id, 'restart', stage.owner);
     checkStatus(restart, [404], 'a restart after the leave was sent');
     const second = await Call.join(stage, api);
-    await second.stay(1);
-    checkStatus(await api.manage(second.leave.id, 'cancel', stage.owner), [200], 'a cancel of the new leave');
+    const due = await second.stay(1);
+    const cancelled = await api.manage(second.leave.id, 'cancel', stage.owner);
+    stage.expectInTime(cancelled, due.earliestMs);
+    checkStatus(cancelled, [200], 'a cancel of the new leave');
     await stage.waitOut(api, Date.now() + LEAVE_AFTER_MS);
     checkSame((await second.membership()).body['application'], 'm.call', 'the call in the membership');
   }),
@@ -136,6 +139,7 @@ class Call {
     const leave = await api.make(stage, { type: STATE, stateKey: key, content: {}, delayMs: LEAVE_AFTER_MS });
     const call = new Call(stage, api, roomId, key, leave);
     need(await stage.setState(roomId, owner, STATE, key, membershipOf(owner)), 'joining a call');
+    stage.expectBefore(leave.due.earliestMs);
     return call;
   }
 

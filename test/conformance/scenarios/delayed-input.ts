@@ -144,6 +144,7 @@ export const delayedInput: readonly Scenario[] = [
         throw new NotApplicable('the peer announces no number of at most 200 at once');
       const user = await stage.scene.accounts.make('collector');
       await stage.join(stage.roomId, user);
+      const startMs = Date.now();
       for (let count = 0; count < most; count += 10) {
         const some = Array.from({ length: Math.min(10, most - count) });
         await Promise.all(
@@ -153,6 +154,7 @@ export const delayedInput: readonly Scenario[] = [
       const path = api.pathFor(stage, { type: stage.type, delayMs: LONG_MS }, {});
       const body = { delay_ms: LONG_MS, content: {} };
       const answer = await stage.peer.ask('PUT', path, { token: user.token, body, takesLimit: true });
+      stage.expectInTime(answer, startMs + LONG_MS);
       checkError(answer, 429, 'M_LIMIT_EXCEEDED', 'one more than the announced number');
       const seconds = secondsUntil(answer.headers['retry-after'] ?? '');
       check(

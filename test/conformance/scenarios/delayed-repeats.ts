@@ -71,14 +71,15 @@ export const delayedRepeats: readonly Scenario[] = [
   }),
 
   ...inDialects(19, 'a request repeated after the event was sent schedules nothing', async (stage, api) => {
-    const wanted = { type: stage.type, delayMs: 1_000 };
+    const wanted = { type: stage.type, delayMs: 2_000 };
     const txnId = stage.newName();
-    const { id } = await api.make(stage, wanted, { txnId });
+    const { id, due } = await api.make(stage, wanted, { txnId });
     const sent = await api.manage(id, 'send', stage.owner);
+    stage.expectInTime(sent, due.earliestMs);
     checkStatus(sent, [200], 'a request to send it');
     const again = await api.schedule(stage, wanted, { txnId });
     checkSame(textIn(again, 'delay_id', 'a repeated request'), id, 'its delay id', again);
-    await stage.waitOut(api, again.answeredMs + 1_000);
+    await stage.waitOut(api, again.answeredMs + 2_000);
     checkSame((await stage.eventsOf(stage.roomId, stage.type)).length, 1, 'the number of events');
   }),
 ];

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../src/util/json.ts';
 import type { Account } from '../accounts.ts';
 import { listIn, objectIn } from '../observer.ts';
-import { segment, type Answer } from '../peer.ts';
+import { segment } from '../peer.ts';
 import { inDialects, type Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { check, checkSame, need, textIn } from '../verdict.ts';
@@ -15,14 +15,14 @@ export const delayedSight: readonly Scenario[] = [
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await api.make(stage, { type: stage.type, delayMs: 2_000 }, { roomId });
     for (const account of [stage.owner, stage.other]) {
-      const synced = await syncOnce(stage, account);
+      const synced = await stage.sync(roomId, account);
       const room = objectIn(objectIn(objectIn(synced.body, 'rooms'), 'join'), roomId);
       const events = [
         ...listIn(objectIn(room, 'timeline'), 'events'),
         ...listIn(objectIn(room, 'state'), 'events'),
       ];
       const read = await stage.eventsOf(roomId, stage.type, account);
-      if (Date.now() >= due.earliestMs) return stage.note('the answers took too long to tell');
+      stage.expectBefore(due.earliestMs);
       check(events.length > 0, 'the room is not in the answer of /sync', synced);
       check(
         events.every((event) => event['type'] !== stage.type),
@@ -56,13 +56,12 @@ export const delayedSight: readonly Scenario[] = [
 
   ...inDialects(78, 'a /sync that waits is answered when it is sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
-    let since = textIn(await syncOnce(stage, stage.other), 'next_batch', 'a /sync');
+    let since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
     const { due } = await api.make(stage, { type: stage.type, delayMs: 1_000 }, { roomId });
     const sentBy = stage.arrival(roomId, stage.type, due);
     const untilMs = due.latestMs + 33_000;
     while (Date.now() < untilMs) {
-      const path = `${C}/sync?since=${segment(since)}&timeout=15000&filter=${segment(ONLY_ROOMS)}`;
-      const answer = need(await stage.peer.ask('GET', path, { token: stage.other.token }), 'a waiting /sync');
+      const answer = await stage.sync(roomId, stage.other, since);
       since = textIn(answer, 'next_batch', 'a waiting /sync');
       const room = objectIn(objectIn(objectIn(answer.body, 'rooms'), 'join'), roomId);
       const isThere = listIn(objectIn(room, 'timeline'), 'events').some(({ type }) => type === stage.type);
@@ -76,13 +75,6 @@ export const delayedSight: readonly Scenario[] = [
   }),
 ];
 
-const ONLY_ROOMS = JSON.stringify({ presence: { types: [] }, account_data: { types: [] } });
-
-function syncOnce(stage: Stage, account: Account): Promise<Answer> {
-  const path = `${C}/sync?timeout=0&filter=${segment(ONLY_ROOMS)}`;
-  return stage.peer.ask('GET', path, { token: account.token }).then((answer) => need(answer, 'a /sync'));
-}
-
 /** The event as a member gets it in all ways, by the name of the way. */
 async function readings(
   stage: Stage,
@@ -93,7 +85,7 @@ async function readings(
   const room = `${C}/rooms/${segment(roomId)}`;
   const { token } = account;
   const [synced, messages, single, context] = await Promise.all([
-    syncOnce(stage, account),
+    stage.sync(roomId, account),
     stage.eventsOf(roomId, stage.type, account),
     stage.peer.ask('GET', `${room}/event/${segment(eventId)}`, { token }),
     stage.peer.ask('GET', `${room}/context/${segment(eventId)}?limit=0`, { token }),

@@ -76,8 +76,10 @@ export const seedRepeats: readonly Scenario[] = [
       send_on_action: { a: event(stage.newType()) },
     };
     const txnId = stage.newName();
-    const { token, answer } = await api.make(stage, body, { txnId });
-    checkStatus(await api.act(token, 'a'), [200], 'an action');
+    const { token, answer, due } = await api.make(stage, body, { txnId });
+    const acted = await api.act(token, 'a');
+    stage.expectInTime(acted, due.earliestMs);
+    checkStatus(acted, [200], 'an action');
     const again = await api.put(stage.owner, stage.roomId, txnId, body);
     checkSame(again.json, answer.json, 'the answer to the repetition', again);
     await stage.expectNone(api, stage.type, again.answeredMs + 2_000);

@@ -3,9 +3,7 @@ import { listIn, objectIn } from '../observer.ts';
 import { segment } from '../peer.ts';
 import { event, eventIdOf, spelt } from '../seed-api.ts';
 import { inSeed, type Scenario } from '../scenario.ts';
-import { check, checkSame, checkStatus, need, NotApplicable, textIn } from '../verdict.ts';
-
-const SYNC = '/_matrix/client/v3/sync';
+import { check, checkSame, checkStatus, NotApplicable, textIn } from '../verdict.ts';
 
 /** What is seen of a future before it resolves, and after. */
 export const seedSight: readonly Scenario[] = [
@@ -14,8 +12,9 @@ export const seedSight: readonly Scenario[] = [
     const later = event(stage.type, { later: true }, 'key');
     const end = event(stage.newType(), { end: true });
     const body = { timeout: 2, send_now: now, send_on_timeout: later, send_on_action: { end } };
-    const { token, answer } = await api.make(stage, body);
+    const { token, answer, due } = await api.make(stage, body);
     const future = await api.find(stage.owner, token);
+    stage.expectBefore(due.earliestMs);
     check(future !== undefined, 'it is not in the list of running futures');
     for (const [name, wanted] of [
       ['send_now', now],
@@ -38,10 +37,9 @@ export const seedSight: readonly Scenario[] = [
     const body = { timeout: 2, send_on_timeout: event(stage.type) };
     const { due } = await api.make(stage, body, { roomId });
     for (const account of [stage.owner, stage.other]) {
-      const path = `${SYNC}?timeout=0`;
-      const synced = need(await stage.peer.ask('GET', path, { token: account.token }), 'a /sync');
+      const synced = await stage.sync(roomId, account);
       const read = await stage.eventsOf(roomId, stage.type, account);
-      if (Date.now() >= due.earliestMs) throw new NotApplicable('the answers took too long to tell');
+      stage.expectBefore(due.earliestMs);
       check(synced.text.includes(roomId), 'the room is not in the answer of /sync');
       check(!synced.text.includes(stage.type), 'it is in the answer of /sync before its time');
       checkSame(read.length, 0, 'the number of events before its time');
@@ -71,12 +69,10 @@ export const seedSight: readonly Scenario[] = [
 
   inSeed(78, 'a /sync that waits is answered when it is sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { token } = stage.other;
-    let since = textIn(await stage.peer.ask('GET', `${SYNC}?timeout=0`, { token }), 'next_batch', 'a /sync');
+    let since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
     const { due } = await api.make(stage, { timeout: 1, send_on_timeout: event(stage.type) }, { roomId });
     while (Date.now() < due.latestMs + 33_000) {
-      const path = `${SYNC}?since=${segment(since)}&timeout=15000`;
-      const answer = await stage.peer.ask('GET', path, { token });
+      const answer = await stage.sync(roomId, stage.other, since);
       since = textIn(answer, 'next_batch', 'a waiting /sync');
       const room = objectIn(objectIn(objectIn(answer.body, 'rooms'), 'join'), roomId);
       if (listIn(objectIn(room, 'timeline'), 'events').some(({ type }) => type === stage.type)) return;
@@ -98,6 +94,7 @@ export const seedSight: readonly Scenario[] = [
         throw new NotApplicable('the answer names no delay id; the proposal does not have it');
       const path = `/_matrix/client/unstable/org.matrix.msc4140/delayed_events/${segment(delayId)}/cancel`;
       const cancelled = await stage.peer.ask('POST', path, { token: stage.owner.token });
+      stage.expectInTime(cancelled, due.earliestMs);
       checkStatus(cancelled, [200], 'a request to cancel the delayed event');
       const refreshed = await api.refresh(token);
       check(

@@ -72,11 +72,12 @@ export const seedSpellings: readonly Scenario[] = [
   ),
 
   inSeed(57, 'the token is understood as io.element.future_token', async (stage, api) => {
-    const { token } = await api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) });
+    const { token, due } = await api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) });
     const path = '/_matrix/client/v3/futures/refresh';
     const answer = await stage.peer.ask('POST', path, { body: { 'io.element.future_token': token } });
     if (answer.status === 400)
       throw new NotApplicable('the peer does not know it; the proposal does not have it');
+    stage.expectInTime(answer, due.earliestMs);
     checkStatus(answer, [200], 'a refresh with the token spelt so');
   }),
 ];

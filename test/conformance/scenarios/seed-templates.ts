@@ -41,6 +41,7 @@ export const seedTemplates: readonly Scenario[] = [
     const path = `/_matrix/client/v3/rooms/${segment(roomId)}/ban`;
     const body = { user_id: stage.other.userId };
     need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    stage.expectBefore(due.earliestMs);
     await stage.waitOut(api, due.latestMs, roomId);
     const content = await contentOf(stage, roomId, eventIdOf(answer, 'send_now'));
     checkSame(content, { kept: true }, 'the content of the message after that');
