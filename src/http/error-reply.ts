@@ -12,10 +12,11 @@ const LOST_CODES = new Set([
   '57P01',
   '57P02',
   '57P03',
+  '25P03',
   '53300',
 ]);
 const LOST_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (was closed|has encountered a connection))/;
 /** PostgreSQL holds no U+0000 in text. */
 const NUL_IN_TEXT = new Set(['22021', '22P05']);
 
@@ -31,12 +32,19 @@ export function toMatrixError(thrown: unknown): MatrixError {
 /** True for errors of the PostgreSQL driver that say that the server is gone, starting, stopping or full. */
 export function isDatabaseAway(thrown: unknown): boolean {
   return withCauses(thrown).some(
-    ({ code, message }) => LOST_CODES.has(code) || /^08.{3}$/.test(code) || LOST_MESSAGES.test(message),
+    ({ code, syscall, message }) =>
+      LOST_CODES.has(code) ||
+      /^08.{3}$/.test(code) ||
+      // There is no socket where a server is down that listens on one.
+      (code === 'ENOENT' && syscall === 'connect') ||
+      LOST_MESSAGES.test(message),
   );
 }
 
 interface Fault {
   readonly code: string;
+  /** Of an error of the operating system. */
+  readonly syscall: string;
   readonly message: string;
 }
 
@@ -45,6 +53,7 @@ function withCauses(thrown: unknown): readonly Fault[] {
   for (let error = thrown; error instanceof Error && faults.length < MAX_CAUSES; error = error.cause) {
     faults.push({
       code: 'code' in error && typeof error.code === 'string' ? error.code : '',
+      syscall: 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : '',
       message: error.message,
     });
   }

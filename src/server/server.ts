@@ -7,7 +7,8 @@ import { sweepNotifications } from '../push/forget-push.ts';
 import { deleteOldTransactions } from '../storage/client-transactions.ts';
 import { sweepMedia } from '../media/upload.ts';
 import { sweepUrlPreviews } from '../media/url-previews.ts';
-import { openDatabase, type Database } from '../storage/database.ts';
+import { defaultDatabaseLimits, openDatabase, type Database } from '../storage/database.ts';
+import type { DatabaseAddress, DatabaseLimits } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
 import { deleteOldClaims } from '../storage/one-time-keys.ts';
 import { migrate, MIGRATIONS_DIRECTORY } from '../storage/migrations.ts';
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Absent: {@link defaultDatabaseLimits}. */
+  readonly databaseLimits?: DatabaseLimits | undefined;
 }
 
 /** A server that answers. */
@@ -52,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const started = new Disposal();
   try {
     const key = await loadSigningKey(config.dataDir, random);
-    const database = started.use(await openMigrated(config, log, started));
+    const database = started.use(await openMigrated(options, started));
     const metrics = config.metricsListen === undefined ? undefined : createMetrics(allEndpoints);
     const services = started.use(await startServices({ config, database, key, clock, random, log, metrics }));
     const authenticator = started.use(
@@ -103,7 +106,10 @@ async function serveMetrics(
   return started.use(await openMetricsListener(metricsListen, { contentType, read })).url;
 }
 
-async function openMigrated(config: Config, log: Log, started: Disposal): Promise<Database> {
+async function openMigrated(
+  { config, log, databaseLimits = defaultDatabaseLimits }: ServerOptions,
+  started: Disposal,
+): Promise<Database> {
   const address =
     config.databaseUrl === undefined
       ? started.use(
@@ -114,14 +120,14 @@ async function openMigrated(config: Config, log: Log, started: Disposal): Promis
           }),
         ).address
       : { url: config.databaseUrl };
-  const database = openDatabase(address, POOL_SIZE);
-  try {
-    await migrate(database, MIGRATIONS_DIRECTORY, log);
-    return database;
-  } catch (error) {
-    await database[Symbol.asyncDispose]();
-    throw error;
-  }
+  await migrateDatabase(address, databaseLimits, log);
+  return openDatabase(address, POOL_SIZE, databaseLimits);
+}
+
+/** A migration may take as long as it takes. */
+async function migrateDatabase(address: DatabaseAddress, limits: DatabaseLimits, log: Log): Promise<void> {
+  await using database = openDatabase(address, 1, { ...limits, statementMs: 0 });
+  await migrate(database, MIGRATIONS_DIRECTORY, log);
 }
 
 /** Removes what has expired, now and every hour; the answer ends that. */

@@ -163,6 +163,8 @@ export class PostgresBus implements Bus {
   #poll(): void {
     this.#later(POLL_MS, () => {
       this.#deliver(POLLED);
+      // A connection that leads nowhere looks like one on which nobody speaks: what is not answered in time breaks it.
+      this.#client?.query('select').catch(() => undefined);
       this.#poll();
     });
   }
