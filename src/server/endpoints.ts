@@ -26,6 +26,7 @@ import { presenceEndpoints } from '../client-api/presence.ts';
 import { profilesEndpoints } from '../client-api/profiles.ts';
 import { pushRuleEndpoints } from '../client-api/push-rules.ts';
 import { pusherEndpoints } from '../client-api/pushers.ts';
+import { readinessEndpoints } from '../client-api/readiness.ts';
 import { receiptsEndpoints } from '../client-api/receipts.ts';
 import { registrationEndpoints } from '../client-api/registration.ts';
 import { registrationTokensEndpoints } from '../client-api/registration-tokens.ts';
@@ -45,7 +46,6 @@ import { searchEndpoints } from '../client-api/search.ts';
 import { serverNoticesEndpoints } from '../client-api/server-notices.ts';
 import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
-import { threadSubscriptionsEndpoints } from '../client-api/thread-subscriptions.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { typingEndpoints } from '../client-api/typing.ts';
 import { urlPreviewsEndpoints } from '../client-api/url-previews.ts';
@@ -85,6 +85,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...profilesEndpoints,
   ...pushRuleEndpoints,
   ...pusherEndpoints,
+  ...readinessEndpoints,
   ...receiptsEndpoints,
   ...registrationEndpoints,
   ...registrationTokensEndpoints,
@@ -105,7 +106,6 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...serverNoticesEndpoints,
   ...syncEndpoints,
   ...tagsEndpoints,
-  ...threadSubscriptionsEndpoints,
   ...toDeviceEndpoints,
   ...typingEndpoints,
   ...urlPreviewsEndpoints,
