@@ -46,6 +46,7 @@ import { searchEndpoints } from '../client-api/search.ts';
 import { serverNoticesEndpoints } from '../client-api/server-notices.ts';
 import { syncEndpoints } from '../client-api/sync.ts';
 import { tagsEndpoints } from '../client-api/tags.ts';
+import { threadSubscriptionsEndpoints } from '../client-api/thread-subscriptions.ts';
 import { toDeviceEndpoints } from '../client-api/to-device.ts';
 import { typingEndpoints } from '../client-api/typing.ts';
 import { urlPreviewsEndpoints } from '../client-api/url-previews.ts';
@@ -106,6 +107,7 @@ export const allEndpoints: readonly Endpoint<Services>[] = [
   ...serverNoticesEndpoints,
   ...syncEndpoints,
   ...tagsEndpoints,
+  ...threadSubscriptionsEndpoints,
   ...toDeviceEndpoints,
   ...typingEndpoints,
   ...urlPreviewsEndpoints,

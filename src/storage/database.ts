@@ -124,14 +124,6 @@ export function atEnd(tx: Tx, run: (db: Db) => void): void {
 }
 
 /**
- * Lets this transaction commit without waiting for the disk, for what can be derived again: after a crash it is there
- * wholly or not at all.
- */
-export async function forgoFlush(tx: Tx): Promise<void> {
-  await sql`set local synchronous_commit = off`.execute(tx);
-}
-
-/**
  * The first of `count` positions in the one stream that all readers follow. The row stays locked until the
  * transaction ends, so that positions become visible in order (numbers may be left out). Call it first in a transaction:
  * everyone locks this row before any other, which leaves no cycle to deadlock in.
