@@ -49,21 +49,26 @@ export interface AudienceDeps extends RoomReadDeps, PredefinedRules {
 export async function loadAudience(deps: AudienceDeps, events: readonly ReadableEvent[]): Promise<Audience> {
   const { db } = deps;
   const roomNids = [...new Set(events.map((event) => event.stored.roomNid))];
-  const members = await listPushMembers(db, roomNids);
+  const [members, invited, memberCounts, mayNotify] = await Promise.all([
+    listPushMembers(db, roomNids),
+    listAccountsAmong(db, events.flatMap(invitedBy)),
+    countJoined(db, roomNids),
+    loadPowerLevels(deps, roomNids),
+  ]);
   const membersOf = groupBy(members, (member) => member.roomNid);
-  const invited = await listAccountsAmong(db, events.flatMap(invitedBy));
   const everybody = new Map<number, Recipient>(members.map((member) => [member.userNid, member]));
   for (const [userId, userNid] of invited) everybody.set(userNid, { userId, userNid });
   const recipients = [...everybody.values()];
-  const rulesets = await listPushRulesets(deps, recipients);
+  const [rulesets, ignoreLists, absentees, permissions] = await Promise.all([
+    listPushRulesets(deps, recipients),
+    listIgnoreLists(db, [...everybody.keys()]),
+    findAbsentees(deps, events, membersOf),
+    loadInvitePermissions(db, [...invited.keys()]),
+  ]);
   const evaluators = new Map(
     [...rulesets].map(([userNid, ruleset]) => [userNid, deps.compiler.compile(ruleset)]),
   );
-  const ignored = readIgnoreLists(await listIgnoreLists(db, [...everybody.keys()]));
-  const memberCounts = await countJoined(db, roomNids);
-  const mayNotify = await loadPowerLevels(deps, roomNids);
-  const absentees = await findAbsentees(deps, events, membersOf);
-  const permissions = await loadInvitePermissions(db, [...invited.keys()]);
+  const ignored = readIgnoreLists(ignoreLists);
 
   const rulesOf = (recipient: Recipient): Evaluator => {
     const evaluator = evaluators.get(recipient.userNid);
