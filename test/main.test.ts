@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { envName, SETTINGS } from '../src/config/settings.ts';
 import { parseSigningKeyFile } from '../src/matrix/signing-key.ts';
 import { createTestDatabase } from './support/database.ts';
+import { checkedFetch } from './support/spec-check.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 // By require: mocha loads a file that it cannot require a second way, with modules of its own behind it.
@@ -123,7 +124,7 @@ describe('the program', function () {
     for (const round of ['first', 'second']) {
       const morrow = run(dir.path, [], { MORROW_LISTEN: '127.0.0.1:0', MORROW_LOG_LEVEL: 'error' });
       const url = await greeted(morrow);
-      const response = await fetch(`${url}/_matrix/client/versions`);
+      const response = await checkedFetch(`${url}/_matrix/client/versions`);
       assert.equal(response.status, 200, round);
       morrow.child.kill('SIGTERM');
       assert.equal(await morrow.ended, 0, morrow.out.stderr);
@@ -161,7 +162,7 @@ describe('the program', function () {
     const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
     socket.write('POST /_matrix/client/v3/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{');
     await once(socket, 'connect');
-    await fetch(`http://127.0.0.1:${port}/_matrix/client/versions`);
+    await checkedFetch(`http://127.0.0.1:${port}/_matrix/client/versions`);
     const code = await Promise.race([morrow.ended, signalUntilItEnds(morrow)]);
     assert.equal(code, 1);
     socket.destroy();

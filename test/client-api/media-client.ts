@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import { succeed, textAt, type TestReply, type TestServer, type TestUser } from '../support/server.ts';
+import { checkedFetch } from '../support/spec-check.ts';
 
 /** An answer whose body may be anything. */
 export interface MediaReply {
@@ -24,7 +25,7 @@ type Server = Pick<TestServer, 'baseUrl'>;
 export async function fetchMedia(server: Server, path: string, user?: TestUser): Promise<MediaReply> {
   const headers: Record<string, string> =
     user === undefined ? {} : { authorization: `Bearer ${user.accessToken}` };
-  return readReply(await fetch(server.baseUrl + path, { headers }));
+  return readReply(await checkedFetch(server.baseUrl + path, { headers }));
 }
 
 /** An upload, whatever comes of it. */
@@ -41,7 +42,11 @@ export async function tryUpload(
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
   };
   return readReply(
-    await fetch(url, { method: to === undefined ? 'POST' : 'PUT', headers, body: new Uint8Array(bytes) }),
+    await checkedFetch(url, {
+      method: to === undefined ? 'POST' : 'PUT',
+      headers,
+      body: new Uint8Array(bytes),
+    }),
   );
 }
 

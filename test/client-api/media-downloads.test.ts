@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { registerUser, request, startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import { checkedFetch } from '../support/spec-check.ts';
 import {
   create,
   download,
@@ -106,7 +107,7 @@ describe('downloading', () => {
   it('answers HEAD with the headers alone', async () => {
     const path = await upload(server, alice, CONTENT);
     const url = `${server.baseUrl}/_matrix/media/v3/download${path}`;
-    const response = await fetch(url, { method: 'HEAD' });
+    const response = await checkedFetch(url, { method: 'HEAD' });
     assert.deepEqual(
       [response.status, response.headers.get('content-length')],
       [200, String(CONTENT.length)],

@@ -12,6 +12,7 @@ import {
   type TestServer,
   type TestUser,
 } from '../support/server.ts';
+import { checkedFetch } from '../support/spec-check.ts';
 import { until } from '../support/until.ts';
 import { startWebSite, type WebSite } from '../support/web-site.ts';
 import { refusalOf } from './rooms-client.ts';
@@ -89,7 +90,9 @@ describe('previews of URLs', () => {
         /^mxc:\/\/localhost\/(\w[\w-]*)$/.exec(typeof image === 'string' ? image : '') ?? [];
       assert.ok(mediaId !== undefined);
       const download = `${server.baseUrl}/_matrix/client/v1/media/download/localhost/${mediaId}`;
-      const reply = await fetch(download, { headers: { authorization: `Bearer ${alice.accessToken}` } });
+      const reply = await checkedFetch(download, {
+        headers: { authorization: `Bearer ${alice.accessToken}` },
+      });
       assert.equal(reply.headers.get('content-type'), 'image/png');
       assert.deepEqual(Buffer.from(await reply.arrayBuffer()), png);
     }

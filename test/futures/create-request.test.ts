@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestUser } from '../support/server.ts';
+import { checkedFetch } from '../support/spec-check.ts';
 import { call, message } from './future-world.ts';
 import {
   C,
@@ -42,7 +43,7 @@ describe('a request to make a future', () => {
   const raw = async (body: string): Promise<unknown> => {
     const path = `${server.server.baseUrl}${C}/rooms/${encodeURIComponent(roomId)}/send/future/raw${body.length}`;
     const headers = { authorization: `Bearer ${bob.accessToken}` };
-    const reply: unknown = await (await fetch(path, { method: 'PUT', headers, body })).json();
+    const reply: unknown = await (await checkedFetch(path, { method: 'PUT', headers, body })).json();
     return reply;
   };
 

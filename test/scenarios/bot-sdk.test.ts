@@ -11,6 +11,7 @@ import {
   SimpleFsStorageProvider,
   type IStorageProvider,
 } from '@vector-im/matrix-bot-sdk';
+import { checkBotSdk } from '../support/bot-sdk.ts';
 import { registerUser, startLiveTestServer, type LiveTestServer, type TestUser } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -82,9 +83,11 @@ describe('matrix-bot-sdk', function () {
   let seenByAlice: Message[];
   let isAsleep = false;
   let roomId: string;
+  let checking: Disposable;
 
   before(async () => {
     silenceSdk();
+    checking = checkBotSdk();
     folder = await mkdtemp(join(tmpdir(), 'morrow-bot-'));
     server = await startLiveTestServer();
     botUser = await registerUser(server, 'bot');
@@ -97,6 +100,7 @@ describe('matrix-bot-sdk', function () {
   after(async () => {
     alice?.stop();
     bot?.stop();
+    checking[Symbol.dispose]();
     await server[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });

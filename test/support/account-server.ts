@@ -23,6 +23,7 @@ import type { UserId } from '../../src/matrix/identifiers.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import { createLog } from '../../src/util/log.ts';
 import { makePipeline } from './pipeline.ts';
+import { checkedFetch } from './spec-check.ts';
 import { createAccountWorld, emptyAccountWorld, type AccountWorld } from './accounts.ts';
 
 /** The account endpoints on a free port of 127.0.0.1, over a database of their own. */
@@ -132,7 +133,7 @@ export function textIn(json: JsonObject, key: string): string {
 }
 
 async function request(url: string, method: string, { token, body }: Ask): Promise<Answer> {
-  const response = await fetch(url, {
+  const response = await checkedFetch(url, {
     method,
     headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -10,6 +10,7 @@ import {
 import type { LivekitFocus, LivekitFocusActive } from 'matrix-js-sdk/lib/matrixrtc/LivekitFocus.js';
 import { MatrixRTCSession, type JoinSessionConfig } from 'matrix-js-sdk/lib/matrixrtc/MatrixRTCSession.js';
 import type { LiveTestServer, TestUser } from './server.ts';
+import { checkedFetch } from './spec-check.ts';
 
 /** How long the leave event of a crashed device may take to be written. */
 export const LEAVE_DELAY_MS = 4_000;
@@ -37,7 +38,7 @@ export function makeClient(
     fetchFn: (input, init) =>
       isCrashed
         ? Promise.resolve(Response.json({ errcode: 'M_UNKNOWN_TOKEN', error: 'crashed' }, { status: 401 }))
-        : fetch(input, init),
+        : checkedFetch(input, init),
   });
   return { client, crash: () => void (isCrashed = true) };
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import { parse } from 'yaml';
 
@@ -10,8 +10,18 @@ import { parse } from 'yaml';
  * data, not part of the server: the schemas say less than the prose, but they say it to the letter.
  */
 export interface SpecSchemas {
-  /** What is wrong with a JSON answer, or nothing; an operation or status that the specification lacks has no schema. */
-  findFaults(method: string, path: string, status: number, body: unknown): readonly string[];
+  /**
+   * What is wrong with an answer, or nothing. A refusal that the specification does not describe must have the form of all
+   * refusals. Paths that it does not have, and answers that are no JSON by its word, fit always.
+   */
+  findFaults(method: string, path: string, answer: Answer): readonly string[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string | null;
+  /** Undefined for what is no JSON. */
+  readonly json: unknown;
 }
 
 interface Operation {
@@ -19,9 +29,8 @@ interface Operation {
   readonly pattern: RegExp;
   /** How many characters of the template are no parameters: the more, the closer the match. */
   readonly literal: number;
-  /** Where the operation's schemas are: document and JSON pointer. */
-  readonly pointer: string;
-  readonly statuses: ReadonlySet<string>;
+  /** Where the schema of each documented status is: document and JSON pointer; undefined where it has no JSON. */
+  readonly schemas: ReadonlyMap<string, string | undefined>;
 }
 
 type Node = Readonly<Record<string, unknown>>;
@@ -32,21 +41,28 @@ export function loadSpecSchemas(directory = process.env['MATRIX_SPEC_DATA']): Sp
   if (directory === undefined || directory === '') return undefined;
   const ajv = makeAjv(directory);
   const operations = listOperations(join(directory, 'api/client-server'));
-  const compiled = new Map<string, ValidateFunction | undefined>();
-  const validatorOf = (operation: Operation, status: number): ValidateFunction | undefined => {
-    const pointer = `${operation.pointer}/responses/${status}/content/application~1json/schema`;
-    if (!compiled.has(pointer)) compiled.set(pointer, ajv.getSchema(encodeURI(pointer)));
-    return compiled.get(pointer);
+  const errors = idOf(join(directory, 'api/client-server/definitions/errors/error.yaml'));
+  const findFaults: SpecSchemas['findFaults'] = (method, path, { status, contentType, json }) => {
+    const operation = findOperation(operations, method, path);
+    if (operation === undefined) return [];
+    if (status < 400 && !operation.schemas.has(String(status)))
+      return [`the specification names no status ${status}`];
+    const named = operation.schemas.get(String(status));
+    // A token may be refused wherever stages are asked for.
+    const pointers = [named ?? (status < 400 ? [] : errors), status === 401 ? errors : []].flat();
+    if (pointers.length === 0) return [];
+    if (contentType !== 'application/json') return [`its Content-Type is ${contentType}`];
+    const faults = pointers.map((pointer) => findSchemaFaults(ajv, pointer, json));
+    return faults.find((list) => list.length === 0) ?? faults[0] ?? [];
   };
-  return {
-    findFaults(method, path, status, body) {
-      const operation = findOperation(operations, method, path);
-      if (operation === undefined || !operation.statuses.has(String(status))) return [];
-      const validate = validatorOf(operation, status);
-      if (validate === undefined || validate(body)) return [];
-      return (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? ''}`);
-    },
-  };
+  return { findFaults };
+}
+
+function findSchemaFaults(ajv: Ajv2020, pointer: string, json: unknown): readonly string[] {
+  const validate = ajv.getSchema(encodeURI(pointer));
+  if (validate === undefined) throw new Error(`there is no schema at ${pointer}`);
+  if (validate(json) === true) return [];
+  return (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? ''}`);
 }
 
 function makeAjv(directory: string): Ajv2020 {
@@ -112,19 +128,34 @@ function listOperations(directory: string): Operation[] {
     return Object.entries(nodeAt(document, 'paths')).flatMap(([path, item]) =>
       METHODS.filter((method) => isNode(item) && method in item).map((method) => {
         const template = `${typeof base === 'string' ? base : ''}${path.trim()}`;
-        const escaped = path.replaceAll('~', '~0').replaceAll('/', '~1');
         return {
           method: method.toUpperCase(),
           pattern: new RegExp(
             `^${template.replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`,
           ),
           literal: template.replaceAll(/\{[^}]+\}/g, '').length,
-          pointer: `${idOf(file)}#/paths/${escaped}/${method}`,
-          statuses: new Set(Object.keys(nodeAt(item, method, 'responses'))),
+          schemas: listSchemas(document, ['paths', path, method, 'responses'], idOf(file)),
         };
       }),
     );
   });
+}
+
+/** Where the schemas of an operation's responses are, by status. A response may stand elsewhere in the same document. */
+function listSchemas(document: unknown, at: readonly string[], id: string): Map<string, string | undefined> {
+  return new Map(
+    Object.keys(nodeAt(document, ...at)).map((status) => {
+      const reference = nodeAt(document, ...at, status)['$ref'];
+      const where = typeof reference === 'string' ? reference.slice('#/'.length).split('/') : [...at, status];
+      const schema = [...where, 'content', 'application/json', 'schema'];
+      const isThere = Object.keys(nodeAt(document, ...schema)).length > 0;
+      return [status, isThere ? `${id}#/${schema.map(escapePointer).join('/')}` : undefined];
+    }),
+  );
+}
+
+function escapePointer(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function findOperation(
