@@ -2,7 +2,7 @@ import type { Bench } from './bench.ts';
 import { sizeOfStateAmong } from './database-size.ts';
 import { lateness, restarts } from './futures.ts';
 import { pagesThrough } from './history.ts';
-import { joinAmong, listOfMembers, sendAmong } from './members.ts';
+import { joinAmong, listOfMembers, membersAmongState, sendAmong } from './members.ts';
 import type { Measurement } from './measure.ts';
 import { registrationAmong } from './registrations.ts';
 import { formatNumber } from './report.ts';
@@ -47,6 +47,7 @@ const DIMENSIONS: readonly Dimension[] = [
     least: 50,
     figures: [
       { expected: 'flat', at: stateEventAmong },
+      { expected: 'flat', at: membersAmongState },
       { expected: 'flat', at: sizeOfStateAmong },
     ],
   },
@@ -56,6 +57,8 @@ const DIMENSIONS: readonly Dimension[] = [
     figures: [
       { expected: 'flat', at: sendAfterMessages },
       { expected: 'flat', at: pagesThrough },
+      // In few other rooms, which are old by then.
+      { expected: 'flat', at: () => initialSync(5) },
     ],
   },
   {

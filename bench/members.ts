@@ -2,6 +2,7 @@ import type { Account } from './accounts.ts';
 import { latency, timed, type Measurement } from './measure.ts';
 import { join, makeRoom, roomPath, sendMessage } from './rooms.ts';
 import { oncePerRun } from './shared.ts';
+import { roomWithState } from './state.ts';
 
 const ROOM_OF = 1_000;
 
@@ -33,6 +34,19 @@ export function listOfMembers(count: number): Measurement {
     unit: 'ms',
     run: async (bench) => {
       const { creator, roomId } = await roomOf(bench, count);
+      const path = `${roomPath(roomId)}/members`;
+      return () => latency(bench.roundMs, () => timed(() => bench.client.skim('GET', path, creator.token)));
+    },
+  };
+}
+
+/** How long /members takes for a room of one that has so many other state events. */
+export function membersAmongState(count: number): Measurement {
+  return {
+    name: `the only member among ${count} state events`,
+    unit: 'ms',
+    run: async (bench) => {
+      const { creator, roomId } = await roomWithState(bench, count);
       const path = `${roomPath(roomId)}/members`;
       return () => latency(bench.roundMs, () => timed(() => bench.client.skim('GET', path, creator.token)));
     },
