@@ -18,6 +18,8 @@ export interface Passing {
 export interface Reply {
   readonly status: number;
   readonly text: string;
+  /** Absent where there is nothing to wait for. */
+  readonly retryAfter?: string | undefined;
 }
 
 /** What a proxy does to what passes; what it does not say passes as it is. */
@@ -46,7 +48,8 @@ export async function startTamperingProxy(behind: string, tampering: Tampering):
       return (await tampering.reply?.(reply, passing)) ?? reply;
     };
     const answer = async (): Promise<void> => {
-      const { status, text } = await handle().catch((): Reply => ({ status: 502, text: '{}' }));
+      const { status, text, retryAfter } = await handle().catch((): Reply => ({ status: 502, text: '{}' }));
+      if (retryAfter !== undefined) outgoing.setHeader('retry-after', retryAfter);
       outgoing.writeHead(status, { 'content-type': 'application/json' }).end(text);
     };
     void answer();
@@ -79,7 +82,9 @@ function ask(address: { hostname: string; port: string }, passing: Passing): Pro
       'content-length': Buffer.byteLength(text),
     };
     const request = httpRequest({ ...address, method, path, headers }, (response) => {
-      textOf(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject);
+      const { statusCode: status = 0, headers: answered } = response;
+      const retryAfter = answered['retry-after'];
+      textOf(response).then((body) => resolve({ status, text: body, retryAfter }), reject);
     });
     request.once('error', reject);
     request.end(text);
