@@ -12,6 +12,9 @@ export interface RunFacts {
 /** The run that the results of a package are of, by its name. */
 export type PackageRuns = ReadonlyMap<string, RunFacts>;
 
+/** Why tests do not pass, by package and name; of a part of a test by both names, with a slash between. */
+export type Reasons = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
 const HEAD = [
   '| package | passed | failed | skipped | subtests passed | failed | skipped | seconds |',
   '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
@@ -40,11 +43,19 @@ function countsOf(tests: readonly TestResult[]): readonly number[] {
   );
 }
 
-/** A whole document: of what the runs were, the table, and by package a list of what failed. */
-export function resultsDocument(packages: readonly PackageResults[], runs: PackageRuns): string {
+/** A whole document: of what the runs were, the table, and by package lists of what failed or was skipped, and why. */
+export function resultsDocument(
+  packages: readonly PackageResults[],
+  runs: PackageRuns,
+  reasons: Reasons = {},
+): string {
   const lists = packages.flatMap(({ name, tests }) => {
-    const failed = listFailed(tests);
-    return failed.length === 0 ? [] : [`## Failed in ${name}`, failed.join('\n')];
+    const failed = listNotPassed(tests, 'fail', reasons[name] ?? {});
+    const skipped = listNotPassed(tests, 'skip', reasons[name] ?? {});
+    return [
+      ...(failed.length === 0 ? [] : [`## Failed in ${name}`, failed.join('\n')]),
+      ...(skipped.length === 0 ? [] : [`## Skipped in ${name}`, skipped.join('\n')]),
+    ];
   });
   return `${[
     '# Results of Complement',
@@ -66,15 +77,24 @@ function listRuns(packages: readonly PackageResults[], runs: PackageRuns): reado
   return [...names].map(([line, of]) => `- ${line}: ${of.join(', ')}`);
 }
 
-/** A test with parts is named with those of them that failed. */
-function listFailed(tests: readonly TestResult[]): readonly string[] {
-  const failed = tests.filter(({ result }) => result === 'fail');
-  return failed.filter(isTopLevel).map(({ test }) => {
-    const parts = failed
-      .map((other) => other.test)
-      .filter((name) => name.startsWith(`${test}/`))
-      .filter((name, _, names) => !names.some((other) => other.startsWith(`${name}/`)))
-      .map((name) => `  - ${name.slice(test.length + 1)}`);
-    return [`- ${test}`, ...parts].join('\n');
+/** A test with parts is named with those of them that ended so, as deep as it goes. */
+function listNotPassed(
+  tests: readonly TestResult[],
+  wanted: Result,
+  reasons: Readonly<Record<string, string>>,
+): readonly string[] {
+  const names = tests.filter(({ result }) => result === wanted).map(({ test }) => test);
+  const deepest = names.filter((name) => !names.some((other) => other.startsWith(`${name}/`)));
+  const tops = new Set(deepest.map((name) => name.split('/')[0] ?? name));
+  return [...tops].map((top) => {
+    const parts = deepest
+      .filter((name) => name.startsWith(`${top}/`))
+      .map((name) => `  - ${name.slice(top.length + 1)}${reasonOf(name, reasons)}`);
+    return [`- ${top}${reasonOf(top, reasons)}`, ...parts].join('\n');
   });
+}
+
+function reasonOf(test: string, reasons: Readonly<Record<string, string>>): string {
+  const reason = reasons[test];
+  return reason === undefined ? '' : `: ${reason}`;
 }

@@ -25,10 +25,9 @@ export MORROW_TLS_CERT="$cert" MORROW_TLS_KEY="$key"
 export MORROW_REGISTRATION=open MORROW_REGISTRATION_SHARED_SECRET=complement
 export MORROW_RATE_LIMITS=off MORROW_PASSWORD_COST=low
 export MORROW_DEFAULT_ROOM_VERSION=11
-# What only a name in the text mentions: some tests are older than m.mentions.
-export MORROW_LEGACY_MENTIONS=on
-export MORROW_THREAD_SUBSCRIPTIONS=on
-export MORROW_ALLOW_PRIVATE_IPS=on MORROW_URL_PREVIEWS=on
+export MORROW_ALLOW_PRIVATE_IPS=on
+# Some tests are older than m.mentions, and mention by a name in the text.
+export MORROW_URL_PREVIEWS=on MORROW_LEGACY_MENTIONS=on MORROW_THREAD_SUBSCRIPTIONS=on
 
 # In place of this shell, so that SIGTERM reaches it.
 exec node /app/dist/main.js

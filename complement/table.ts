@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { parseGoTestEvents, type GoTestEvent } from './go-test-events.ts';
-import { resultsDocument, resultsTable, type PackageRuns, type RunFacts } from './markdown.ts';
+import { resultsDocument, resultsTable, type PackageRuns, type Reasons, type RunFacts } from './markdown.ts';
 import { compareResults, type Change } from './regressions.ts';
 import { gatherResults, type PackageResults } from './results.ts';
 import { trimEvents } from './trim.ts';
@@ -23,6 +23,7 @@ complement/results. Ends with 1 when a test that passed there does not pass. Wit
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 const DOCUMENT = join(RESULTS, 'README.md');
 const RUNS = join(RESULTS, 'runs.json');
+const REASONS = join(RESULTS, 'reasons.json');
 
 function main(args: readonly string[]): number {
   const { values, positionals } = parseArgs({
@@ -78,7 +79,13 @@ function record(events: readonly GoTestEvent[], now: readonly PackageResults[], 
   }
   const runs: PackageRuns = new Map([...readRuns(), ...now.map(({ name }) => [name, facts] as const)]);
   writeFileSync(RUNS, `${JSON.stringify(Object.fromEntries(runs), undefined, 2)}\n`);
-  writeFileSync(DOCUMENT, resultsDocument(gatherResults(readEvents([RESULTS])), runs));
+  writeFileSync(DOCUMENT, resultsDocument(gatherResults(readEvents([RESULTS])), runs, readReasons()));
+}
+
+const reasonsShape = z.record(z.string(), z.record(z.string(), z.string()));
+
+function readReasons(): Reasons {
+  return reasonsShape.parse(JSON.parse(readFileSync(REASONS, 'utf8')));
 }
 
 function readRuns(): PackageRuns {

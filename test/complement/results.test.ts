@@ -74,6 +74,24 @@ describe('the results of a run of go test', () => {
     assert.ok(text.endsWith('## Failed in csapi\n\n- TestA\n  - b/c\n'), text);
   });
 
+  it('become a document that says why, and what was skipped', () => {
+    const results = gather(
+      'tests/csapi',
+      ...run('TestA', 'fail'),
+      ...run('TestA/b', 'fail'),
+      ...run('TestA/c', 'skip'),
+      ...run('TestD', 'skip'),
+      ...run('TestE', 'pass'),
+    );
+    const reasons = {
+      csapi: { TestA: 'takes two servers', 'TestA/c': 'by its own choice', TestE: 'not any more' },
+      tests: { TestD: 'another one' },
+    };
+    const lists = ['## Failed in csapi\n\n- TestA: takes two servers\n  - b', '## Skipped in csapi\n\n'];
+    const skipped = '- TestA: takes two servers\n  - c: by its own choice\n- TestD\n';
+    assert.ok(resultsDocument(results, new Map(), reasons).endsWith(`${lists.join('\n\n')}${skipped}`));
+  });
+
   it('are kept without the output of tests that passed, and of those that failed with their verdict', () => {
     const events = parseGoTestEvents(
       linesOf(
