@@ -1,12 +1,11 @@
 import { isJsonObject } from '../../src/util/json.ts';
 import type { Passing, Reply, Tampering } from './tampering-proxy.ts';
 
-/** A server that does one thing wrong, and how many of some scenarios fail for it. */
+/** A server that does one thing wrong, and scenarios that all fail for it. */
 export interface BrokenServer {
   readonly what: string;
   /** As for `--only`. */
   readonly only: string;
-  readonly failing: number;
   readonly tampering: () => Tampering;
 }
 
@@ -16,25 +15,21 @@ export const BROKEN_SERVERS: readonly BrokenServer[] = [
   {
     what: 'says that it has restarted what it has not',
     only: ' 2 ',
-    failing: 4,
     tampering: () => ({ request: (passing) => (/\/(restart|refresh)$/.test(passing.path) ? DONE : passing) }),
   },
   {
     what: 'says that it has cancelled what it has not',
     only: ' 80 ',
-    failing: 3,
     tampering: () => ({ request: (passing) => (passing.path.endsWith('/cancel') ? DONE : passing) }),
   },
   {
     what: 'sends before the time has come',
     only: '^(query 1|stable 1) a message',
-    failing: 2,
     tampering: () => ({ request: hurry }),
   },
   {
     what: 'schedules twice what is asked for once',
     only: '^(seed|stable) (1 a future|1 a message)',
-    failing: 2,
     tampering: () => ({
       request: async (passing, forward) => {
         if (isScheduling(passing)) await forward({ ...passing, path: `${passing.path}again` });
@@ -45,7 +40,6 @@ export const BROKEN_SERVERS: readonly BrokenServer[] = [
   {
     what: 'tells everybody what it tells the owner',
     only: '^stable (45 nobody|76)|^seed 45 nobody',
-    failing: 3,
     tampering: takeAllForTheOwner,
   },
 ];

@@ -37,13 +37,14 @@ describe('the conformance tests of futures', () => {
     assert.ok(passed.length > SCENARIOS.length * 0.9, run.output);
   });
 
-  for (const { what, tampering, only, failing } of BROKEN_SERVERS)
+  for (const { what, tampering, only } of BROKEN_SERVERS)
     it(`see it when a server ${what}`, async function () {
       this.timeout(60_000);
       await using proxy = await startTamperingProxy(server.baseUrl, tampering());
       const run = await runAgainst(proxy.url, join(directory, 'broken.json'), ['--only', only]);
-      const failed = run.results.filter(({ verdict }) => verdict === 'fail').length;
-      assert.equal(failed, failing, run.output);
+      const verdicts = run.results.map(({ verdict }) => verdict);
+      assert.ok(verdicts.includes('fail'), run.output);
+      assert.ok(!verdicts.includes('pass'), run.output);
       assert.equal(run.status, 1);
     });
 
