@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { JsonObject } from '../../src/util/json.ts';
 import { request, type TestReply, type TestUser } from '../support/server.ts';
 import type { KillableServer } from './killed-server.ts';
@@ -22,6 +23,9 @@ export interface Ask {
 export class Fleet {
   /** How many requests were answered. */
   answered = 0;
+  /** 503 with a Retry-After: clients that are prepared for it come back, though sooner than they are told to. */
+  refused = 0;
+  mayRefuse = false;
   readonly #start: () => Promise<KillableServer>;
   readonly #places: (KillableServer | undefined)[] = [];
   /** Who waits for a server to come up. */
@@ -77,7 +81,11 @@ export class Fleet {
         if (!isBroken(error)) throw error;
         return undefined;
       });
-      if (reply !== undefined) {
+      if (reply?.status === 503 && this.mayRefuse) {
+        assert.ok(Number(reply.headers.get('retry-after')) >= 1, JSON.stringify(reply.json));
+        this.refused += 1;
+        if (ask.isRepeatable) await pause(100);
+      } else if (reply !== undefined) {
         const { statuses = [200] } = ask;
         assert.ok(
           statuses.includes(reply.status),

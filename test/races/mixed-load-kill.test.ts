@@ -3,15 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { registerUser, succeed, textAt, type TestUser } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { Fleet } from './fleet.ts';
 import { startKillableServer } from './killed-server.ts';
+import { makeRooms } from './mixed-load-rooms.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { roundsOf } from './race.ts';
 import { SyncedView } from './synced-view.ts';
 
-const C = '/_matrix/client/v3';
 const USERS = 4;
 const ROOMS = 3;
 /** Events of a room in an answer: with few, whoever was away too long finds a gap and has to fill it. */
@@ -44,7 +43,7 @@ describe('killing servers under mixed load', function () {
 
   async function run(servers: number): Promise<void> {
     for (let count = 0; count < servers; count += 1) await fleet.add();
-    const { users, roomIds } = await makeRooms();
+    const { users, roomIds } = await makeRooms(await fleet.pick(0), USERS, ROOMS);
     const load = new MixedLoad(fleet, users, roomIds);
     const views = users.map((user, client) => ({
       user,
@@ -79,24 +78,6 @@ describe('killing servers under mixed load', function () {
       assert.deepEqual(view.rooms, fresh.rooms);
       assert.deepEqual(view.accountData, fresh.accountData);
     }
-  }
-
-  async function makeRooms(): Promise<{ users: readonly TestUser[]; roomIds: readonly string[] }> {
-    const server = await fleet.pick(0);
-    const users: TestUser[] = [];
-    for (let count = 0; count < USERS; count += 1) users.push(await registerUser(server, `user${count}`));
-    const [creator, ...others] = users;
-    assert.ok(creator);
-    const roomIds: string[] = [];
-    for (let count = 0; count < ROOMS; count += 1) {
-      const body = { preset: 'public_chat', power_level_content_override: { state_default: 0 } };
-      const room = await succeed(server, 'POST', `${C}/createRoom`, { token: creator, body });
-      const roomId = textAt(room, 'room_id');
-      roomIds.push(roomId);
-      for (const token of others)
-        await succeed(server, 'POST', `${C}/join/${encodeURIComponent(roomId)}`, { token, body: {} });
-    }
-    return { users, roomIds };
   }
 
   function untilAnswered(more: number): Promise<void> {
