@@ -95,8 +95,8 @@ function joinChunks(all: Buffer): Buffer | undefined {
     if (lineEnd === -1) return undefined;
     const size = Number.parseInt(all.toString('latin1', at, lineEnd), 16);
     const start = lineEnd + 2;
+    if (Number.isNaN(size)) throw new Error('a chunk does not say how long it is');
     if (size === 0) return Buffer.concat(chunks);
-    if (!(start + size + 2 <= all.length)) return undefined;
     chunks.push(all.subarray(start, start + size));
     at = start + size + 2;
   }
