@@ -35,6 +35,8 @@ interface Operation {
 
 type Node = Readonly<Record<string, unknown>>;
 const METHODS = ['get', 'put', 'post', 'delete'];
+/** What v3 was called once. */
+const OLD_PREFIX = /^\/_matrix\/(client|media)\/r0\//;
 
 /** undefined when MATRIX_SPEC_DATA is not set: nothing is checked then. */
 export function loadSpecSchemas(directory = process.env['MATRIX_SPEC_DATA']): SpecSchemas | undefined {
@@ -163,7 +165,7 @@ function findOperation(
   method: string,
   path: string,
 ): Operation | undefined {
-  const bare = path.split('?')[0] ?? path;
+  const bare = (path.split('?')[0] ?? path).replace(OLD_PREFIX, '/_matrix/$1/v3/');
   return operations
     .filter((operation) => operation.method === method && operation.pattern.test(bare))
     .toSorted((a, b) => b.literal - a.literal)[0];

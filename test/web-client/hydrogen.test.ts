@@ -6,7 +6,7 @@ import { findChromium } from './chromium.ts';
 import { playWithHydrogen } from './hydrogen/play.ts';
 import { perform } from './play.ts';
 
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 
 describe('Hydrogen in Chromium', () => {
   it('lets two people log in, make rooms, talk openly and in secret, and send pictures', async function () {

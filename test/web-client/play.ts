@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
+import { takeViolations } from '../support/spec-check.ts';
 import { launchChromium } from './chromium.ts';
 import { serveClient } from './client-files.ts';
 import { startMorrow, type LoggedRequest } from './morrow-process.ts';
@@ -33,7 +34,7 @@ export interface Stage {
   readonly report: (line: string) => void;
 }
 
-const STEP_PATIENCE_MS = 30_000;
+const STEP_PATIENCE_MS = 60_000;
 const SERVER_NAME = 'localhost';
 const VIEWPORT = { width: 1280, height: 800 };
 const SUN = '<svg width="320" height="180"><circle cx="230" cy="90" r="45" fill="#ffe08a"/></svg>';
@@ -91,7 +92,7 @@ async function paint(): Promise<Scene['picture']> {
   return { bytes, widthPx };
 }
 
-/** No client may meet a fault of the server, or want an endpoint that it does not have. */
+/** No client may meet a fault of the server or what the specification forbids, or want an endpoint that it does not have. */
 async function checkAnswers(
   requests: readonly LoggedRequest[],
   people: readonly Guest[],
@@ -102,6 +103,7 @@ async function checkAnswers(
     .flatMap(({ traffic }) => traffic.refusals)
     .filter(({ errcode, path }) => errcode === 'M_UNRECOGNIZED' && !drafts.some((draft) => draft.test(path)));
   assert.deepEqual({ faults, unknown }, { faults: [], unknown: [] });
+  assert.deepEqual(takeViolations(), []);
 }
 
 async function takePictures(
