@@ -44,7 +44,7 @@ describe('a database that goes away under mixed load', function () {
 async function endure(make: () => Promise<BreakableDatabase>): Promise<void> {
   await using database = await make();
   await using server = await startLiveTestServer({ database, databaseLimits: LIMITS });
-  const fleet = new Fleet(async () => ({ baseUrl: server.baseUrl, kill: async () => {} }));
+  await using fleet = new Fleet(async () => ({ baseUrl: server.baseUrl, kill: async () => {} }));
   await fleet.add();
   fleet.mayRefuse = true;
   const { users, roomIds } = await makeRooms(server, 4, 3);

@@ -20,7 +20,7 @@ export interface Ask {
  *
  *     up ── kill ──► down ── replace ──► up, at another address
  */
-export class Fleet {
+export class Fleet implements AsyncDisposable {
   /** How many requests were answered. */
   answered = 0;
   /** 503 with a Retry-After: clients that are prepared for it come back, though sooner than they are told to. */
@@ -31,6 +31,7 @@ export class Fleet {
   /** Who waits for a server to come up. */
   #waiting: (() => void)[] = [];
   #replacing: Promise<void> | undefined;
+  #isOver = false;
 
   constructor(start: () => Promise<KillableServer>) {
     this.#start = start;
@@ -55,14 +56,18 @@ export class Fleet {
     for (const goOn of this.#waiting.splice(0)) goOn();
   }
 
-  async killAll(): Promise<void> {
+  /** The end: whoever asks from now on is told so. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.allSettled([this.#replacing]);
     for (const server of this.#places.splice(0)) await server?.kill();
+    for (const goOn of this.#waiting.splice(0)) goOn();
   }
 
   /** One of the servers that are up, the client's own if it is. */
   async pick(client: number): Promise<KillableServer> {
     for (;;) {
+      if (this.#isOver) throw new Error('there are no servers any more');
       const own = this.#places[client % this.#places.length];
       const server = own ?? this.#places.find((other) => other !== undefined);
       if (server !== undefined) return server;

@@ -31,7 +31,7 @@ describe('killing servers under mixed load', function () {
     fleet = new Fleet(() => startKillableServer({ databaseUrl: database.url, dataDir }));
   });
   afterEach(async () => {
-    await fleet.killAll();
+    await fleet[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();
     await rm(dataDir, { recursive: true, force: true });
   });
