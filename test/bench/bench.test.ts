@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { catalogue } from '../../bench/catalogue.ts';
 import { compareReports, readReport } from '../../bench/compare.ts';
 
@@ -17,16 +18,19 @@ describe('the bench', function () {
   let directory: string;
   let json: string;
   let output: string;
+  let exitCode: unknown;
 
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'morrow-test-bench-'));
     json = join(directory, 'figures.json');
     const words = ['--spawn', '--program', 'src/main.ts', ...TINY, '--json', json];
-    const child = promisify(execFile)(process.execPath, ['--import=tsx', 'bench/main.ts', ...words], {
+    const child = spawn(process.execPath, ['--import=tsx', 'bench/main.ts', ...words], {
       cwd: ROOT,
       env: { ...process.env, TMPDIR: directory, MORROW_PASSWORD_COST: 'low' },
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
-    output = (await child).stdout;
+    output = await text(child.stdout);
+    exitCode = child.exitCode ?? (await once(child, 'exit'))[0];
   });
 
   after(() => rm(directory, { recursive: true, force: true }));
@@ -41,19 +45,20 @@ describe('the bench', function () {
       output,
     );
     assert.equal(figures.size, catalogue.length, 'each has a name of its own');
+    assert.equal(exitCode, 0);
   });
 
   it('prints a line for each, with the aim', () => {
     for (const { name, aim } of catalogue) {
-      const line = output.split('\n').find((text) => text.startsWith(`${name} `));
+      const line = output.split('\n').find((one) => one.startsWith(`${name} `));
       assert.ok(line !== undefined, name);
       if (aim !== undefined) assert.match(line, / [≥≤] [\d.]+ /);
     }
   });
 
   it('knows what processor time server, database and load took', async () => {
-    const text = await readFile(json, 'utf8');
-    assert.match(text, /"cpuMs": \{\s*"server": [\d.]+,\s*"database": [\d.]+,\s*"load": [\d.]+/);
+    const figures = await readFile(json, 'utf8');
+    assert.match(figures, /"cpuMs": \{\s*"server": [\d.]+,\s*"database": [\d.]+,\s*"load": [\d.]+/);
   });
 
   it('finds nothing in the overdue delayed events that is lost, doubled or out of order', () => {
