@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
+import { readTogether } from './together.ts';
 import type { Db } from './database.ts';
 import { stateRootOf, type StateRoot } from './state-node.ts';
 
@@ -116,9 +117,15 @@ export function listEventsById(db: Db, eventIds: readonly EventId[]): Promise<St
 
 /** Events by interned id, in no order. */
 export function listEventsByNid(db: Db, eventNids: readonly number[]): Promise<StoredEvent[]> {
-  if (eventNids.length === 0) return Promise.resolve([]);
-  return listEventsWhere(db, sql`e.event_nid = any(${eventNids}::bigint[])`);
+  return eventNids.length === 0 ? Promise.resolve([]) : readEventsByNid(db, eventNids);
 }
+
+const readEventsByNid = readTogether(async (db, calls: readonly (readonly number[])[]) => {
+  const wanted = [...new Set(calls.flat())];
+  const found = await listEventsWhere(db, sql`e.event_nid = any(${wanted}::bigint[])`);
+  const byNid = new Map(found.map((event) => [event.eventNid, event]));
+  return calls.map((eventNids) => [...new Set(eventNids)].flatMap((nid) => byNid.get(nid) ?? []));
+});
 
 /** The event that a delayed event has become, if it has. */
 export async function findEventByDelayId(db: Db, delayId: string): Promise<StoredEvent | undefined> {
@@ -136,18 +143,37 @@ export interface TimelineRange {
 
 /** Timeline events of a room, at most `limit`, from the newest or the oldest end of the range. */
 export function listTimeline(db: Db, range: TimelineRange): Promise<StoredEvent[]> {
-  const { roomNid, after, upTo, limit } = range;
-  return range.newestFirst
-    ? listEventsWhere(
-        db,
-        sql`e.room_nid = ${roomNid} and e.position > ${after} and e.position <= ${upTo}
-          order by e.position desc limit ${limit}`,
-      )
-    : listEventsWhere(
-        db,
-        sql`e.room_nid = ${roomNid} and e.position > ${after} and e.position <= ${upTo}
-          order by e.position limit ${limit}`,
-      );
+  return range.newestFirst ? readNewest(db, range) : readOldest(db, range);
+}
+
+const readNewest = readTogether((db, ranges: readonly TimelineRange[]) =>
+  listTimelines(db, ranges, sql`order by e.position desc`),
+);
+
+const readOldest = readTogether((db, ranges: readonly TimelineRange[]) =>
+  listTimelines(db, ranges, sql`order by e.position`),
+);
+
+async function listTimelines(
+  db: Db,
+  ranges: readonly TimelineRange[],
+  order: RawBuilder<unknown>,
+): Promise<StoredEvent[][]> {
+  const { rows } = await sql<StoredEventRow & { readonly call: number }>`
+    select w.call, e.*
+    from unnest(
+      ${ranges.map((range) => range.roomNid)}::bigint[], ${ranges.map((range) => range.after)}::bigint[],
+      ${ranges.map((range) => range.upTo)}::bigint[], ${ranges.map((range) => range.limit)}::bigint[]
+    ) with ordinality as w (room_nid, after, up_to, most, call)
+    cross join lateral (
+      ${SELECT_EVENT}
+      where e.room_nid = w.room_nid and e.position > w.after and e.position <= w.up_to
+      ${order} limit w.most
+    ) as e`.execute(db);
+  const timelines = ranges.map((): StoredEvent[] => []);
+  // Each room's rows are in order among themselves: they come from the lateral query as it gave them.
+  for (const row of rows) timelines[row.call - 1]?.push(readRow(row));
+  return timelines;
 }
 
 /** Timeline events of a room from a moment on, or before it, by `origin_server_ts`, nearest first. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { isJsonArray, type JsonValue } from '../util/json.ts';
 import type { Db, Tx } from './database.ts';
+import { readTogether } from './together.ts';
 
 export interface NotificationTable {
   readonly user_nid: number;
@@ -114,25 +115,53 @@ export async function deleteNotificationsOf(
 }
 
 /** The unread notifications of a user in some rooms, thread by thread; what has none is left out. */
-export async function countUnread(
+export function countUnread(
   db: Db,
   userNid: number,
   roomNids: readonly number[],
   upTo: number,
-): Promise<UnreadCount[]> {
-  if (roomNids.length === 0) return [];
-  const { rows } = await sql<{ room_nid: number; thread_id: string; all: number; highlights: number }>`
-    select room_nid, thread_id, count(*) as all, count(*) filter (where is_highlight) as highlights
-    from notifications
-    where user_nid = ${userNid} and room_nid = any(${roomNids}::bigint[]) and not is_read and position <= ${upTo}
-    group by room_nid, thread_id`.execute(db);
-  return rows.map((row) => ({
-    roomNid: row.room_nid,
-    threadId: row.thread_id,
-    notifications: row.all,
-    highlights: row.highlights,
-  }));
+): Promise<readonly UnreadCount[]> {
+  return roomNids.length === 0 ? Promise.resolve([]) : readUnread(db, { userNid, roomNids, upTo });
 }
+
+interface UnreadCall {
+  readonly userNid: number;
+  readonly roomNids: readonly number[];
+  readonly upTo: number;
+}
+
+const readUnread = readTogether(async (db, calls: readonly UnreadCall[]) => {
+  const wanted = calls.flatMap((call, index) =>
+    call.roomNids.map((roomNid) => ({ ...call, index, roomNid })),
+  );
+  const { rows } = await sql<{
+    index: number;
+    room_nid: number;
+    thread_id: string;
+    all: number;
+    highlights: number;
+  }>`
+    select w.index, w.room_nid, n.thread_id, n.all, n.highlights
+    from unnest(
+      ${wanted.map((one) => one.index)}::int[], ${wanted.map((one) => one.userNid)}::bigint[],
+      ${wanted.map((one) => one.roomNid)}::bigint[], ${wanted.map((one) => one.upTo)}::bigint[]
+    ) as w (index, user_nid, room_nid, up_to)
+    cross join lateral (
+      select thread_id, count(*) as all, count(*) filter (where is_highlight) as highlights from notifications
+      where user_nid = w.user_nid and room_nid = w.room_nid and not is_read and position <= w.up_to
+      group by thread_id
+    ) as n`.execute(db);
+  const counts = calls.map((): UnreadCount[] => []);
+  for (const row of rows) {
+    counts[row.index]?.push({
+      roomNid: row.room_nid,
+      threadId: row.thread_id,
+      notifications: row.all,
+      highlights: row.highlights,
+    });
+  }
+  return counts;
+});
 
 /** Those of the rooms in which a user was notified of something in `(after, upTo]`, or read something in that range. */
 export async function listRoomsWithCountChanges(

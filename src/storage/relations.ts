@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { EventId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
+import { groupBy } from '../util/group-by.ts';
+import { readTogether } from './together.ts';
 import { listEventsWhere, type StoredEvent, type TimelineRange } from './events.ts';
 
 /** An event whose children are asked for, and the last position that is looked at. */
@@ -14,19 +16,32 @@ export interface Parent {
 export type AggregatedType = 'm.replace' | 'm.thread' | 'm.reference';
 
 /** Which of the events have children that are aggregated: cheap where there are none. */
-export async function listAggregated(
-  db: Db,
-  eventIds: readonly EventId[],
-): Promise<{ readonly parentId: EventId; readonly relType: AggregatedType }[]> {
+export function listAggregated(db: Db, eventIds: readonly EventId[]): Promise<readonly Aggregated[]> {
+  return eventIds.length === 0 ? Promise.resolve([]) : readAggregated(db, eventIds);
+}
+
+/** An event that has children of a kind. */
+export interface Aggregated {
+  readonly parentId: EventId;
+  readonly relType: AggregatedType;
+}
+
+const readAggregated = readTogether(async (db, calls: readonly (readonly EventId[])[]) => {
+  const wanted = [...new Set(calls.flat())];
   const { rows } = await sql<{ parent_id: EventId; rel_type: AggregatedType }>`
     select w.parent_id, t.rel_type
-    from unnest(${eventIds}::text[]) as w (parent_id)
+    from unnest(${wanted}::text[]) as w (parent_id)
     cross join (values ('m.replace'), ('m.thread'), ('m.reference')) as t (rel_type)
     where exists (select from relations r where r.parent_id = w.parent_id and r.rel_type = t.rel_type)`.execute(
     db,
   );
-  return rows.map((row) => ({ parentId: row.parent_id, relType: row.rel_type }));
-}
+  const typesOf = groupBy(rows, (row) => row.parent_id);
+  return calls.map((eventIds) =>
+    [...new Set(eventIds)].flatMap((parentId): Aggregated[] =>
+      (typesOf.get(parentId) ?? []).map((row) => ({ parentId, relType: row.rel_type })),
+    ),
+  );
+});
 
 /** By parent, children by interned id, the one that counts most first. */
 export type ChildNids = ReadonlyMap<EventId, readonly number[]>;

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { splitStateSlot, stateSlot, type StateSlot } from '../matrix/event.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { CacheUse, CountedCache } from '../util/counted-cache.ts';
+import { readTogether } from './together.ts';
 import type { Db } from './database.ts';
 import { stateRootOf, type StateRoot } from './state-node.ts';
 
@@ -164,6 +165,17 @@ export async function listFirstStateRoots(db: Db, roomNid: number, most: number)
 
 const CACHED_STATE_KEYS = 100_000;
 
+const readStateKeys = readTogether(async (db, calls: readonly (readonly StateSlot[])[]) => {
+  const pairs = [...new Set(calls.flat())].map(splitStateSlot);
+  const { rows } = await sql<StateKeyTable>`
+    select k.state_key_nid, k.type, k.state_key
+    from unnest(${pairs.map((pair) => pair.type)}::text[], ${pairs.map((pair) => pair.stateKey)}::text[])
+      as wanted (type, state_key)
+    join state_keys k on k.type = wanted.type and k.state_key = wanted.state_key`.execute(db);
+  const bySlot = new Map(rows.map((row) => [stateSlot(row.type, row.state_key), row]));
+  return calls.map((slots) => slots.flatMap((slot) => bySlot.get(slot) ?? []));
+});
+
 /** Interns (type, state_key) pairs, both ways, through bounded caches: a pair's id never changes. */
 export class StateKeys {
   readonly #db: Db;
@@ -185,12 +197,7 @@ export class StateKeys {
       else found.set(slot, nid);
     }
     if (missing.length > 0) {
-      const pairs = missing.map(splitStateSlot);
-      const { rows } = await sql<StateKeyTable>`
-        select k.state_key_nid, k.type, k.state_key
-        from unnest(${pairs.map((pair) => pair.type)}::text[], ${pairs.map((pair) => pair.stateKey)}::text[])
-          as wanted (type, state_key)
-        join state_keys k on k.type = wanted.type and k.state_key = wanted.state_key`.execute(this.#db);
+      const rows = await readStateKeys(this.#db, missing);
       for (const row of rows) found.set(this.#remember(row), row.state_key_nid);
     }
     return found;

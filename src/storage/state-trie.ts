@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
+import { readTogether } from './together.ts';
 import type { Db } from './database.ts';
 import {
   childIndex,
@@ -199,15 +200,9 @@ export class StateTrie {
       else nodes.set(name, node);
     }
     if (missing.length > 0) {
-      const { rows } = await sql<StateNodeTable>`
-        select hash, body from state_nodes
-        where hash = any(select decode(name, 'hex') from unnest(${missing}::text[]) as name)`.execute(
-        this.#db,
-      );
-      for (const row of rows) {
-        const node = decodeNode(row.body);
-        nodes.set(stateRootOf(row.hash), node);
-        this.#cache.set(stateRootOf(row.hash), node);
+      for (const [name, node] of await readNodes(this.#db, missing)) {
+        nodes.set(name, node);
+        this.#cache.set(name, node);
       }
     }
     return (name) => {
@@ -217,6 +212,20 @@ export class StateTrie {
     };
   }
 }
+
+const readNodes = readTogether(async (db, calls: readonly (readonly StateRoot[])[]) => {
+  const wanted = [...new Set(calls.flat())];
+  const { rows } = await sql<StateNodeTable>`
+    select hash, body from state_nodes
+    where hash = any(select decode(name, 'hex') from unnest(${wanted}::text[]) as name)`.execute(db);
+  const nodes = new Map(rows.map((row) => [stateRootOf(row.hash), decodeNode(row.body)]));
+  return calls.map((names) =>
+    names.flatMap((name): [StateRoot, StateNode][] => {
+      const node = nodes.get(name);
+      return node === undefined ? [] : [[name, node]];
+    }),
+  );
+});
 
 function sizeOf(node: StateNode): number {
   return node.kind === 'leaf' ? node.entries.length : node.count;

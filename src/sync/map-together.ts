@@ -1,5 +1,5 @@
-/** So many reads of one request are under way at once: it shall not take all connections from the others. */
-const MOST_AT_ONCE = 4;
+/** So many rooms are read at once, which share most of their queries; more would keep too much in memory. */
+const MOST_AT_ONCE = 50;
 
 /** `Promise.all` of `items.map(work)`, a few at a time; the answers are in the order of the items. */
 export async function mapTogether<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
