@@ -6,9 +6,6 @@ import type { Answer } from './peer.ts';
 import type { Generation } from './scenario.ts';
 import { Stage, type Scene } from './stage.ts';
 
-/** Why a generation cannot be tested, or undefined when the peer has it. */
-export type Absence = string | undefined;
-
 /** What the peer says of itself. */
 export interface Announcements {
   readonly features: JsonObject;
@@ -35,30 +32,52 @@ export function readAnnouncements(versions: Answer, capabilities: Answer): Annou
   };
 }
 
-/** Finds out whether the peer has a generation, in a way that does no harm when it does not. */
-export async function findAbsence(
+/**
+ * Why each generation that is wanted cannot be tested; those that can be are absent. It is found out in a way that does
+ * no harm when the peer does not have it. Whoever announces delayed events must have one way to schedule them.
+ */
+export async function findAbsences(
+  scene: Scene,
+  features: JsonObject,
+  wanted: ReadonlySet<Generation>,
+): Promise<ReadonlyMap<Generation, string>> {
+  const found = await Promise.all(
+    [...wanted].map(async (generation): Promise<[Generation, string][]> => {
+      const why = await findAbsence(scene, features, generation);
+      return why === undefined ? [] : [[generation, why]];
+    }),
+  );
+  const absences = new Map(found.flat());
+  if (features[UNSTABLE_FLAG] === true && absences.has('unstable')) absences.delete('query');
+  return absences;
+}
+
+const UNSTABLE_FLAG = 'org.matrix.msc4140';
+
+async function findAbsence(
   scene: Scene,
   features: JsonObject,
   generation: Generation,
-): Promise<Absence> {
+): Promise<string | undefined> {
   const { peer, owner } = scene;
   if (generation === 'seed') {
-    const answer = await peer.ask('GET', '/_matrix/client/v3/futures', { token: owner.token });
-    if (answer.status === 200 && isJsonArray(answer.json)) return undefined;
-    return `the peer does not know the API as first proposed: GET /_matrix/client/v3/futures is answered with ${answer.status}`;
+    const path = '/_matrix/client/v3/futures';
+    const { status, json } = await peer.ask('GET', path, { token: owner.token });
+    if (status === 200 && isJsonArray(json)) return undefined;
+    return `the peer does not know the API as first proposed: GET ${path} is answered with ${status}`;
   }
-  const flag = generation === 'stable' ? 'org.matrix.msc4140.stable' : 'org.matrix.msc4140';
+  const flag = generation === 'stable' ? `${UNSTABLE_FLAG}.stable` : UNSTABLE_FLAG;
   if (features[flag] !== true) return `the peer does not announce ${flag} in /versions`;
   if (generation === 'stable') return undefined;
   const stage = new Stage(scene, `probe.${generation}`, true);
   const api = new DelayedApi(peer, generation);
   const answer = await api.schedule(stage, { type: stage.type, delayMs: 60_000 });
-  const { delay_id: id, event_id: eventId } = answer.body;
+  const { delay_id: id, event_id: eventId, errcode } = answer.body;
   if (typeof id === 'string') await api.manage(id, 'cancel', owner);
-  if (generation === 'unstable' && answer.status !== 200 && answer.body['errcode'] === 'M_UNRECOGNIZED')
-    return 'the peer announces org.matrix.msc4140, and has not this endpoint, as drafts before it';
+  if (generation === 'unstable' && answer.status !== 200 && errcode === 'M_UNRECOGNIZED')
+    return `the peer announces ${flag}, and has not this endpoint, as drafts before it`;
   if (generation === 'query' && typeof eventId === 'string')
-    return 'the peer announces org.matrix.msc4140, and does not look at the parameter: it sends at once, as the merged text has it';
+    return `the peer announces ${flag}, and sends at once: the merged text does not have the parameter`;
   return undefined;
 }
 

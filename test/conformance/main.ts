@@ -1,13 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { Accounts, NoAccounts } from './accounts.ts';
-import { findAbsence, readAnnouncements } from './generations.ts';
+import { findAbsences, readAnnouncements } from './generations.ts';
 import { listNotSeen } from './not-seen.ts';
 import { Observer } from './observer.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { Peer } from './peer.ts';
 import { count, describe, describeNotApplicable, inOrder, toJson } from './report.ts';
 import { playAll, selectScenarios, type Result } from './run.ts';
-import type { Generation } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { openRoom, type Scene } from './stage.ts';
 import { Failure, NotApplicable } from './verdict.ts';
@@ -52,11 +51,7 @@ async function test(peer: Peer, options: Options): Promise<Result[]> {
   const observer = new Observer(peer, owner);
   const roomId = await openRoom(peer, owner, other);
   const scene: Scene = { peer, accounts, observer, owner, other, roomId, ...limits };
-  const absent = new Map<Generation, string>();
-  for (const generation of options.generations) {
-    const why = await findAbsence(scene, features, generation);
-    if (why !== undefined) absent.set(generation, why);
-  }
+  const absent = await findAbsences(scene, features, options.generations);
   await observer.start();
   try {
     return await playAll(scene, selectScenarios(SCENARIOS, options.generations, options.only), absent);
