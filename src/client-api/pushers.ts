@@ -62,21 +62,20 @@ const postPusher = endpoint({
 /** https://spec.matrix.org/v1.19/client-server-api/#push-notifications */
 export const pusherEndpoints: readonly Endpoint<PusherDeps>[] = [getPushers, postPusher];
 
-/** Throws 400 M_MISSING_PARAM that names all that a pusher lacks. */
+/** Throws 400 M_MISSING_PARAM that names all that a pusher lacks: only one that posts needs a URL. */
 function readPusher(body: z.output<typeof pusherShape> & { readonly kind: string }): Pusher {
   const { app_display_name: appDisplayName, device_display_name: deviceDisplayName, lang, data } = body;
+  const lacksUrl = body.kind === 'http' && data?.['url'] === undefined;
   if (
     appDisplayName === undefined ||
     deviceDisplayName === undefined ||
     lang === undefined ||
     data === undefined ||
-    data['url'] === undefined
+    lacksUrl
   ) {
     const needed = { app_display_name: appDisplayName, device_display_name: deviceDisplayName, lang, data };
-    const missing = Object.entries({ ...needed, 'data.url': data?.['url'] }).filter(
-      ([, value]) => value === undefined,
-    );
-    throw missingParam(`Missing parameters: ${missing.map(([name]) => name).join(', ')}`);
+    const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []));
+    throw missingParam(`Missing parameters: ${[...missing, ...(lacksUrl ? ['data.url'] : [])].join(', ')}`);
   }
   return {
     appId: body.app_id,

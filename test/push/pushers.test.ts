@@ -109,7 +109,7 @@ describe('pushers', () => {
         [{ ...pusher(), kind: 1 }, 'M_BAD_JSON'],
         [{ ...pusher(), app_id: 'x'.repeat(65) }, 'M_BAD_JSON'],
         [{ ...pusher(), pushkey: 'ü'.repeat(257) }, 'M_BAD_JSON'],
-        [{ ...pusher(), kind: 'email' }, 'M_INVALID_PARAM'],
+        [{ ...pusher(), kind: 'pigeon' }, 'M_INVALID_PARAM'],
         [{ ...pusher(), data: {} }, 'M_MISSING_PARAM'],
         [{ ...pusher(), data: 'x' }, 'M_BAD_JSON'],
         [{ kind: 'http', app_id: 'a', pushkey: 'b', data: { url: HTTPS_URL } }, 'M_MISSING_PARAM'],
@@ -123,6 +123,14 @@ describe('pushers', () => {
         body['error'],
         'Missing parameters: app_display_name, device_display_name, lang, data, data.url',
       );
+      assert.deepEqual(await list(bob), []);
+    });
+
+    it('to no e-mail address, since nothing here sends e-mail', async () => {
+      const email = { ...pusher(), kind: 'email', app_id: 'm.email', pushkey: 'bob@example.org', data: {} };
+      const { status, body } = await set(bob, email);
+      assert.deepEqual([status, body['errcode']], [400, 'M_INVALID_PARAM']);
+      assert.equal(body['error'], 'There are no pushers of kind "email" here');
       assert.deepEqual(await list(bob), []);
     });
 
