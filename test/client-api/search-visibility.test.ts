@@ -131,6 +131,9 @@ describe('what a search finds', () => {
     return textAt(await succeed(server, 'PUT', sent, { token: user, body: content }), 'event_id');
   };
 
+  const replacementIn = (event: JsonObject): JsonObject =>
+    objectAt(objectAt(objectAt(event, 'unsigned'), 'm.relations'), 'm.replace');
+
   it('is an edited message by what it says at last, at its own place', async () => {
     const roomId = await makeRoom(server, alice);
     const first = await say(server, alice, roomId, 'a neddle');
@@ -139,15 +142,24 @@ describe('what a search finds', () => {
     const newest = await edit(alice, roomId, first, 'a needle');
     const found = await searchFor(server, alice, 'needle', { order_by: 'recent' });
     assert.deepEqual([found['count'], idsIn(found)], [2, [second, first]]);
-    const relations = objectAt(
-      objectAt(objectAt(objectsAt(found, 'results')[1] ?? {}, 'result'), 'unsigned'),
-      'm.relations',
-    );
-    assert.equal(objectAt(relations, 'm.replace')['event_id'], newest);
+    const replacement = replacementIn(objectAt(objectsAt(found, 'results')[1] ?? {}, 'result'));
+    assert.equal(replacement['event_id'], newest);
+    assert.equal(objectAt(objectAt(replacement, 'content'), 'm.new_content')['body'], 'a needle');
     for (const old of ['neddle', 'nodle']) assert.equal((await searchFor(server, alice, old))['count'], 0);
     await succeed(server, 'PUT', pathOf(roomId, 'redact', newest, 'r2'), { token: alice, body: {} });
     assert.deepEqual(idsIn(await searchFor(server, alice, 'nodle')), [first]);
     assert.deepEqual(await needlesOf(alice), [second]);
+  });
+
+  it('shows edits of what surrounds it too', async () => {
+    const roomId = await makeRoom(server, alice);
+    const neighbour = await say(server, alice, roomId, 'a hay');
+    await say(server, alice, roomId, 'needle');
+    const newest = await edit(alice, roomId, neighbour, 'hay');
+    const found = await searchFor(server, alice, 'needle', { event_context: { before_limit: 1 } });
+    const context = objectAt(objectsAt(found, 'results')[0] ?? {}, 'context');
+    const [before = {}] = objectsAt(context, 'events_before');
+    assert.deepEqual([before['event_id'], replacementIn(before)['event_id']], [neighbour, newest]);
   });
 
   it('is not changed by the edits of others', async () => {
