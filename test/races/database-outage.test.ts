@@ -52,8 +52,8 @@ async function endure(make: () => Promise<BreakableDatabase>): Promise<void> {
   const views = users.map((user, client) => ({ user, view: new SyncedView(fleet, client, user, 10) }));
   const reading = { isOver: false };
   const read = Promise.all(
-    views.map(async ({ view, user }) => {
-      while (!reading.isOver || !load.hasReached(view, user)) await view.step(1_000);
+    views.map(async ({ view }) => {
+      while (!reading.isOver) await view.step(1_000);
     }),
   );
   const worked = load.work();
@@ -93,6 +93,12 @@ async function endure(make: () => Promise<BreakableDatabase>): Promise<void> {
     return rows.length === 0;
   });
   await load.mark();
+  await Promise.race([
+    until('every reader to be at the end', () =>
+      views.every(({ view, user }) => load.hasReached(view, user)),
+    ),
+    read,
+  ]);
   reading.isOver = true;
   await read;
   assert.ok(fleet.refused > 0, 'the load has noticed');
