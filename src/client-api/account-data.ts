@@ -6,7 +6,12 @@ import {
 } from '../accounts/account-data.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
+import type { RoomReadDeps } from '../rooms/read-state.ts';
+import { requireKnownRoom } from '../rooms/room-preview.ts';
 import { oldPath } from './room-fields.ts';
+
+/** What changes a piece of account data of a room, of which its owner must know. */
+export type RoomDataDeps = AccountDataDeps & RoomReadDeps;
 
 const GLOBAL = '/_matrix/client/v3/user/{userId}/account_data/{type}';
 const OF_ROOM = '/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}';
@@ -47,7 +52,8 @@ const setOfRoom = endpoint({
   auth: 'user',
   rateLimit: 'write',
   body: jsonObject,
-  handle: async (deps: AccountDataDeps, { params, body, requester }) => {
+  handle: async (deps: RoomDataDeps, { params, body, requester }) => {
+    await requireKnownRoom(deps, requester, params.roomId);
     await setAccountData(deps, requester, params, body);
     return { body: {} };
   },
@@ -83,14 +89,15 @@ const deleteOfRoom = endpoint({
   path: `${DELETION}/rooms/{roomId}/account_data/{type}`,
   auth: 'user',
   rateLimit: 'write',
-  handle: async (deps: AccountDataDeps, { params, requester }) => {
+  handle: async (deps: RoomDataDeps, { params, requester }) => {
+    await requireKnownRoom(deps, requester, params.roomId);
     await removeAccountData(deps, requester, params);
     return { body: {} };
   },
 });
 
 /** https://spec.matrix.org/v1.19/client-server-api/#client-config */
-export const accountDataEndpoints: readonly Endpoint<AccountDataDeps>[] = [
+export const accountDataEndpoints: readonly Endpoint<RoomDataDeps>[] = [
   setGlobal,
   getGlobal,
   setOfRoom,

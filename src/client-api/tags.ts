@@ -2,6 +2,8 @@ import type { AccountDataDeps } from '../accounts/account-data.ts';
 import { listTags, removeTag, setTag } from '../accounts/tags.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import { jsonObject } from '../http/parse-input.ts';
+import { requireKnownRoom } from '../rooms/room-preview.ts';
+import type { RoomDataDeps } from './account-data.ts';
 import { oldPath } from './room-fields.ts';
 
 const TAGS = '/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags';
@@ -27,7 +29,8 @@ const setRoomTag = endpoint({
   auth: 'user',
   rateLimit: 'write',
   body: jsonObject,
-  handle: async (deps: AccountDataDeps, { params, body, requester }) => {
+  handle: async (deps: RoomDataDeps, { params, body, requester }) => {
+    await requireKnownRoom(deps, requester, params.roomId);
     await setTag(deps, requester, params, { name: params.tag, content: body });
     return { body: {} };
   },
@@ -40,11 +43,12 @@ const deleteRoomTag = endpoint({
   alsoAt: [oldPath(TAG)],
   auth: 'user',
   rateLimit: 'write',
-  handle: async (deps: AccountDataDeps, { params, requester }) => {
+  handle: async (deps: RoomDataDeps, { params, requester }) => {
+    await requireKnownRoom(deps, requester, params.roomId);
     await removeTag(deps, requester, params, params.tag);
     return { body: {} };
   },
 });
 
 /** https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
-export const tagsEndpoints: readonly Endpoint<AccountDataDeps>[] = [getRoomTags, setRoomTag, deleteRoomTag];
+export const tagsEndpoints: readonly Endpoint<RoomDataDeps>[] = [getRoomTags, setRoomTag, deleteRoomTag];

@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts';
-import { forbidden, notFound } from '../matrix/errors.ts';
+import { forbidden, notFound, type MatrixError } from '../matrix/errors.ts';
 import type { RoomId, UserId } from '../matrix/identifiers.ts';
 import type { ThirdPartyInstance } from '../matrix/third-party-instance.ts';
 import { describeRooms, toDirectoryEntry, type DescribedRoom } from '../rooms/describe-rooms.ts';
 import { mayChangeState } from '../rooms/may-change-state.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
+import { findMembership } from '../storage/memberships.ts';
 import { setNetworkPublished } from '../storage/network-rooms.ts';
 import { isPublished, setPublished } from '../storage/directory.ts';
 import {
@@ -135,6 +136,7 @@ export async function publishRoom(
 ): Promise<void> {
   const roomNid = await getRoomNid(deps, roomId);
   if (!publisher.isAdmin) {
+    if ((await findMembership(deps.db, roomId, publisher.userNid)) === undefined) throw noSuchRoom(roomId);
     if (published && deps.config.directoryPublishing === 'admins')
       throw forbidden('Only administrators publish rooms in the directory here.');
     if (!(await mayChangeState(deps, publisher, { roomId, roomNid }, 'm.room.canonical_alias')))
@@ -159,6 +161,10 @@ export async function publishRoomOnNetwork(
 
 async function getRoomNid(deps: Pick<RoomReadDeps, 'db'>, roomId: RoomId): Promise<number> {
   const roomNid = await findRoomNid(deps.db, roomId);
-  if (roomNid === undefined) throw notFound(`${roomId} is not known here.`);
+  if (roomNid === undefined) throw noSuchRoom(roomId);
   return roomNid;
+}
+
+function noSuchRoom(roomId: RoomId): MatrixError {
+  return notFound(`${roomId} is not known here.`);
 }

@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { authEventSlots } from '../matrix/auth-events.ts';
+import { joinRuleIn } from '../matrix/auth-rules/join-rule.ts';
+import type { AuthState } from '../matrix/auth-rules/verdict.ts';
 import { checkAuthRules } from '../matrix/auth-rules/auth-rules.ts';
 import { forbidden, MatrixError } from '../matrix/errors.ts';
 import { stateSlot, type StateSlot } from '../matrix/event.ts';
 import { buildEvent } from '../matrix/event-building.ts';
 import { CREATE_SLOT, membershipOf, POWER_LEVELS_SLOT, powerLevelsOf } from '../matrix/power-levels.ts';
+import { closedRoom, isOpen } from './closed-room.ts';
 import type { Decision, Facts, Identity, NeedsMore, RoomChange } from './decision.ts';
 import type { LocalIntent } from './intent.ts';
 import { judgeSender } from './judge-sender.ts';
@@ -31,11 +34,18 @@ export function decideLocal(
   const unknown = wanted.filter((slot) => !knows(snapshot, slot));
   if (unknown.length > 0) return { kind: 'needs', slots: unknown };
 
+  const stateOf: AuthState = (slot) => snapshot.known.get(slot)?.event;
+  const membership = membershipOf(stateOf, intent.sender);
+  const moves = intent.type === 'm.room.member' && intent.stateKey === intent.sender;
+  const isMade = stateOf(CREATE_SLOT) !== undefined;
+  // Who was never in a room can do nothing but come in, and is told nothing else.
+  if (isMade && membership === undefined && !moves) return { kind: 'refused', error: closedRoom() };
+
   const redaction = findRedacted(snapshot, facts, intent);
   if (redaction.kind === 'needs') return redaction;
   const sender = judgeSender(intent.senderState, intent, {
     redactedSender: redaction.target?.event.sender,
-    membership: membershipOf((slot) => snapshot.known.get(slot)?.event, intent.sender),
+    membership,
   });
   if (sender.kind === 'refused') return sender;
 
@@ -50,8 +60,11 @@ export function decideLocal(
 
   const event = tryBuild(snapshot, intent, authSlots, identity);
   if (event instanceof MatrixError) return { kind: 'refused', error: event };
-  const verdict = checkAuthRules(event, (slot) => snapshot.known.get(slot)?.event, rules);
-  if (!verdict.allowed) return { kind: 'refused', error: forbidden(verdict.reason) };
+  const verdict = checkAuthRules(event, stateOf, rules);
+  if (!verdict.allowed) {
+    const isHidden = membership === undefined && !isOpen(joinRuleIn(stateOf));
+    return { kind: 'refused', error: isHidden ? closedRoom() : forbidden(verdict.reason) };
+  }
 
   const made: RoomEvent = { event, nid: eventNid };
   if (sender.kind === 'pretended') return { kind: 'pretended', made };

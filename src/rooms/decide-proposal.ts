@@ -1,7 +1,7 @@
-import { notFound } from '../matrix/errors.ts';
 import type { StateMap } from '../matrix/event.ts';
 import type { EventId } from '../matrix/identifiers.ts';
 import type { StateRoot } from '../storage/state-node.ts';
+import { closedRoom } from './closed-room.ts';
 import { decide } from './decide.ts';
 import {
   evolve,
@@ -173,5 +173,5 @@ function keepNewer<K, V>(
 
 /** The outcome for a room that this server does not know. */
 export function unknownRoom(): Outcome {
-  return { kind: 'refused', error: notFound('This server does not know the room.') };
+  return { kind: 'refused', error: closedRoom() };
 }

@@ -12,6 +12,7 @@ import { findRoomVersionRules } from '../matrix/room-version.ts';
 import { findMembership, listMembers } from '../storage/memberships.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
+import { isOpen, unlessStranger } from './closed-room.ts';
 import { readableEvent, type ReadableEvent } from './client-events.ts';
 import { clientIntent, findEventFault } from './client-intent.ts';
 import { listAllowedRooms } from './describe-rooms.ts';
@@ -37,7 +38,7 @@ const GUEST_ACCESS_SLOT = stateSlot('m.room.guest_access', '');
 
 /**
  * Joins a room; who is in it already stays as they are. Throws 403 M_FORBIDDEN for who may not,
- * 403 M_GUEST_ACCESS_FORBIDDEN for guests where they are not wanted, 404 M_NOT_FOUND for unknown rooms.
+ * 403 M_GUEST_ACCESS_FORBIDDEN for guests where they are not wanted.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin
  */
 export async function join(deps: JoinDeps, request: JoinRequest): Promise<void> {
@@ -94,17 +95,24 @@ async function judgeJoin(
     JOIN_RULES_SLOT,
   ]);
   const state = new Map([...stored].map(([slot, event]) => [slot, readableEvent(event)]));
-  if (actor.isGuest && contentOf(state, GUEST_ACCESS_SLOT)?.['guest_access'] !== 'can_join')
-    throw guestAccessForbidden('The room does not let guests in.');
   const rules = findRoomVersionRules(state.get(CREATE_SLOT)?.stored.roomVersion ?? '');
   const joinRules = contentOf(state, JOIN_RULES_SLOT) ?? {};
   const rule = joinRules['join_rule'];
+  if (actor.isGuest && contentOf(state, GUEST_ACCESS_SLOT)?.['guest_access'] !== 'can_join') {
+    const refusal = guestAccessForbidden('The room does not let guests in.');
+    throw isOpen(rule) ? refusal : await unlessStranger(deps, roomId, actor.userNid, refusal);
+  }
   const isRestricted =
     (rule === 'restricted' && rules?.restrictedJoins === true) ||
     (rule === 'knock_restricted' && rules?.knockRestrictedJoins === true);
   if (!isRestricted || isInvited || rules === undefined) return undefined;
   if (!(await meetsCondition(deps, joinRules, actor)))
-    throw forbidden(`${actor.userId} is in none of the rooms whose members may join.`);
+    throw await unlessStranger(
+      deps,
+      roomId,
+      actor.userNid,
+      forbidden(`${actor.userId} is in none of the rooms whose members may join.`),
+    );
   const levels = powerLevelsOf((slot) => state.get(slot)?.event, rules);
   const members = await listMembers(deps.db, roomNid, ['join']);
   const inviter = members.find(

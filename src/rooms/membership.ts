@@ -9,6 +9,7 @@ import { findUserNid } from '../storage/users.ts';
 import type { JsonObject } from '../util/json.ts';
 import { clientIntent, type IntentDeps } from './client-intent.ts';
 import { refuseBlockedInvites } from './invite-permission.ts';
+import { unlessStranger } from './closed-room.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -75,7 +76,7 @@ export function requireReachable(deps: Pick<MembershipDeps, 'serverName'>, invit
 
 /**
  * Ends the user's own membership: leaves, turns an invite down, or takes a knock back. Leaving twice is as good as once.
- * Throws 403 M_FORBIDDEN for who has nothing to leave, 404 for unknown rooms.
+ * Throws 403 M_FORBIDDEN for who has nothing to leave.
  */
 export async function leave(
   deps: MembershipDeps,
@@ -91,7 +92,12 @@ export async function leave(
 export async function kick(deps: MembershipDeps, actor: Actor, change: MembershipChange): Promise<void> {
   const membership = await findCurrent(deps.db, change.roomId, change.userId);
   if (membership === undefined || membership === 'leave' || membership === 'ban')
-    throw forbidden(`${change.userId} is not in the room (membership: ${membership ?? 'none'}).`);
+    throw await unlessStranger(
+      deps,
+      change.roomId,
+      actor.userNid,
+      forbidden(`${change.userId} is not in the room (membership: ${membership ?? 'none'}).`),
+    );
   await setMembership(deps, actor, change, { membership: 'leave' });
 }
 
@@ -104,7 +110,12 @@ export async function ban(deps: MembershipDeps, actor: Actor, change: Membership
 export async function unban(deps: MembershipDeps, actor: Actor, change: MembershipChange): Promise<void> {
   const membership = await findCurrent(deps.db, change.roomId, change.userId);
   if (membership !== 'ban')
-    throw forbidden(`${change.userId} is not banned (membership: ${membership ?? 'none'}).`);
+    throw await unlessStranger(
+      deps,
+      change.roomId,
+      actor.userNid,
+      forbidden(`${change.userId} is not banned (membership: ${membership ?? 'none'}).`),
+    );
   await setMembership(deps, actor, change, { membership: 'leave' });
 }
 

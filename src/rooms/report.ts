@@ -2,10 +2,10 @@ import { notFound } from '../matrix/errors.ts';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
 import { findMembership } from '../storage/memberships.ts';
 import { insertReport, type Reported } from '../storage/reports.ts';
-import { findRoomNid } from '../storage/rooms.ts';
 import { findUserNid } from '../storage/users.ts';
 import type { RenderDeps, Viewer } from './client-events.ts';
 import { getVisibleEvent } from './read-context.ts';
+import { requireKnownRoom } from './room-preview.ts';
 
 export type ReportDeps = RenderDeps;
 
@@ -26,14 +26,17 @@ export async function reportEvent(
   await keep(deps, reporter, { kind: 'event', roomId, eventId }, reason);
 }
 
-/** Keeps that somebody finds a room inappropriate, in it or not. Throws 404 M_NOT_FOUND for rooms that are not known here. */
+/**
+ * Keeps that somebody finds a room inappropriate, in it or not. Throws 404 M_NOT_FOUND for rooms that are not known here, or
+ * not to them.
+ */
 export async function reportRoom(
   deps: ReportDeps,
   reporter: Viewer,
   roomId: RoomId,
   reason: string,
 ): Promise<void> {
-  if ((await findRoomNid(deps.db, roomId)) === undefined) throw notFound('The room is not known here.');
+  await requireKnownRoom(deps, reporter, roomId);
   await keep(deps, reporter, { kind: 'room', roomId }, reason);
 }
 

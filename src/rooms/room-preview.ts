@@ -1,7 +1,9 @@
 import { notFound } from '../matrix/errors.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import type { Membership } from '../matrix/power-levels.ts';
+import { isPublished } from '../storage/directory.ts';
 import { listMembershipsIn } from '../storage/membership-reading.ts';
+import { findMembership } from '../storage/memberships.ts';
 import { findRoomNid } from '../storage/rooms.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Viewer } from './client-events.ts';
@@ -62,6 +64,25 @@ export async function readRoomSummary(
   if (!(await mayPreview(deps, room, viewer, membership))) throw noSuchRoom(roomId);
   // Who has no membership yet counts as having left.
   return { ...toRoomSummary(room), ...(viewer === undefined ? {} : { membership: membership ?? 'leave' }) };
+}
+
+/**
+ * For what concerns nobody but the user: throws 404 M_NOT_FOUND for rooms that are not known here, and for those that the user
+ * was never in and could not find, so that nothing is learnt of them.
+ */
+export async function requireKnownRoom(
+  deps: RoomReadDeps,
+  viewer: Pick<Viewer, 'userNid'>,
+  roomId: RoomId,
+): Promise<void> {
+  if ((await findMembership(deps.db, roomId, viewer.userNid)) !== undefined) return;
+  const roomNid = await findRoomNid(deps.db, roomId);
+  if (roomNid !== undefined) {
+    if (await isPublished(deps.db, roomNid)) return;
+    const room = (await describeRooms(deps, [roomNid])).get(roomNid);
+    if (room !== undefined && (await mayPreview(deps, room, viewer, undefined))) return;
+  }
+  throw noSuchRoom(roomId);
 }
 
 function noSuchRoom(roomId: RoomId): ReturnType<typeof notFound> {

@@ -5,8 +5,10 @@ import { findPowerLevelsFault } from '../matrix/auth-rules/power-levels.ts';
 import { CREATE_SLOT } from '../matrix/power-levels.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
 import { findRoomNid } from '../storage/rooms.ts';
+import { findUserNid } from '../storage/users.ts';
 import type { JsonObject } from '../util/json.ts';
 import { readableEvent } from './client-events.ts';
+import { closedRoom, unlessStranger } from './closed-room.ts';
 import { clientIntent, findEventFault, type ClientEventInput, type IntentDeps } from './client-intent.ts';
 import type { LocalIntent, Outcome } from './intent.ts';
 import type { Actor } from './membership.ts';
@@ -33,7 +35,8 @@ export interface SendingSession {
 /**
  * Sends an event once per transaction. `read` gives the event and does not matter when the request is a repeat, whatever
  * that carries. The answer is that of the first time. Throws 403 M_FORBIDDEN with the rule that refused it, what
- * {@link judgeSender} says, 400 and 413 for what could never be an event, 404 for unknown rooms.
+ * {@link judgeSender} says, 400 and 413 for what could never be an event. Unknown rooms are {@link closedRoom}, as those are
+ * that the sender was never in.
  * https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
  */
 export async function sendOnce(
@@ -63,7 +66,7 @@ async function sendUnlessRepeated(
   const event = read();
   const fault =
     findEventFault(event) ?? (await findRelationFault(deps, { roomId, senderNid: key.userNid }, event));
-  if (fault !== undefined) throw fault;
+  if (fault !== undefined) throw await unlessStranger(deps, roomId, key.userNid, fault);
   const intent = clientIntent(deps, sender.userId, event, {
     session: { sessionNid, txnId: key.txnId },
     senderState: sender.accountState,
@@ -99,7 +102,7 @@ export async function setState(
   const fault = findEventFault(event);
   if (fault !== undefined) throw fault;
   if (event.stateKey?.startsWith('@') === true || event.type === 'm.room.power_levels')
-    await refuseWhatNobodyMaySet(deps, roomId, event);
+    await refuseWhatNobodyMaySet(deps, sender, roomId, event);
   const intent = clientIntent(deps, sender.userId, event, { senderState: sender.accountState });
   return acceptedEvent(await deps.pipeline.submit({ roomId, intents: [intent] })).event.eventId;
 }
@@ -107,6 +110,7 @@ export async function setState(
 /** State that no sender could set is a bad request, not a forbidden one. */
 async function refuseWhatNobodyMaySet(
   deps: SendDeps,
+  sender: Sender,
   roomId: RoomId,
   { type, stateKey, content }: ClientEventInput,
 ): Promise<void> {
@@ -121,5 +125,9 @@ async function refuseWhatNobodyMaySet(
     (type === 'm.room.power_levels' && stateKey === ''
       ? findPowerLevelsFault(content, create.event, create.rules)
       : undefined);
-  if (fault !== undefined) throw badJson(fault);
+  if (fault === undefined) return;
+  const senderNid = await findUserNid(deps.db, sender.userId);
+  throw senderNid === undefined
+    ? closedRoom()
+    : await unlessStranger(deps, roomId, senderNid, badJson(fault));
 }

@@ -102,7 +102,7 @@ describe('room membership', () => {
       const roomId = await makeRoom(server, alice, { preset: 'private_chat' });
       const reply = await join(bob, roomId);
       assert.deepEqual(refusalOf(reply), FORBIDDEN);
-      assert.match(textAt(reply.body, 'error'), /is not invited/);
+      assert.match(textAt(reply.body, 'error'), /not open to you/);
     });
 
     it('refuses who is banned, even from a public room', async () => {
@@ -111,8 +111,8 @@ describe('room membership', () => {
       assert.deepEqual(refusalOf(await join(bob, roomId)), FORBIDDEN);
     });
 
-    it('answers 404 for a room that nobody knows, and 400 for what is no room', async () => {
-      assert.deepEqual(refusalOf(await join(bob, '!nothing:localhost')), [404, 'M_NOT_FOUND']);
+    it('answers 403 for a room that nobody knows, and 400 for what is no room', async () => {
+      assert.deepEqual(refusalOf(await join(bob, '!nothing:localhost')), FORBIDDEN);
       assert.deepEqual(refusalOf(await join(bob, 'nothing')), [400, 'M_INVALID_PARAM']);
       const reply = await request(server, 'POST', '/_matrix/client/v3/join/nothing', { token: bob });
       assert.deepEqual(refusalOf(reply), [400, 'M_INVALID_PARAM']);
@@ -202,10 +202,7 @@ describe('room membership', () => {
     it('refuses to leave a room that one is not in, or that nobody knows', async () => {
       const roomId = await makeRoom(server, alice);
       assert.deepEqual(refusalOf(await act(server, bob, roomId, 'leave')), FORBIDDEN);
-      assert.deepEqual(refusalOf(await act(server, bob, '!nothing:localhost', 'leave')), [
-        404,
-        'M_NOT_FOUND',
-      ]);
+      assert.deepEqual(refusalOf(await act(server, bob, '!nothing:localhost', 'leave')), FORBIDDEN);
     });
 
     it('kicks members and takes invites back', async () => {

@@ -153,7 +153,7 @@ describe('sending to a room', () => {
       await refused();
       await act(server, alice, roomId, 'ban', { user_id: bob.userId });
       await refused();
-      assert.deepEqual(refusalOf(await send(bob, '!nothing:localhost', 'no', TEXT)), [404, 'M_NOT_FOUND']);
+      assert.deepEqual(refusalOf(await send(bob, '!nothing:localhost', 'no', TEXT)), [403, 'M_FORBIDDEN']);
     });
 
     it('without the power that the type asks for, with the rule in words', async () => {

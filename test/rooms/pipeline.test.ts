@@ -46,13 +46,13 @@ describe('the pipeline', () => {
     );
   });
 
-  it('answers an unknown room with 404', async () => {
+  it('answers an unknown room with 403, as one that is closed', async () => {
     const roomId = await test.createRoom(alice, '11');
     const outcome = await test.propose(`${roomId}x` as typeof roomId, alice, {
       type: 'm.room.message',
       content: { msgtype: 'm.text', body: '' },
     });
-    assert.ok(outcome.kind === 'refused' && outcome.error.errcode === 'M_NOT_FOUND');
+    assert.ok(outcome.kind === 'refused' && outcome.error.errcode === 'M_FORBIDDEN');
   });
 
   it('makes no new event of state that is so already', async () => {
