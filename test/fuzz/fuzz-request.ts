@@ -48,13 +48,15 @@ export function makeFuzzRequest(chance: Chance, scene: Scene, targets: readonly 
   const path = writePath(chance, template, draft.params, spoils.has('path')) + writeQuery(chance, query);
   const method = spoils.has('path') && chance.oneIn(6) ? chance.pick(ODD_METHODS) : target.method;
   const body = makeBody(draft, target, spoils.has('body'));
-  const mayWait = POLLS.test(target.name) && !/[?&]timeout(?:_ms)?=0(?:&|$)/.test(path);
+  const mayWait = POLLS.test(target.name) && !AT_ONCE.test(path);
   const wire = { method, path, headers, body };
   const plain = { name: target.name, method, mayWait };
   if (spoils.has('wire')) return { ...plain, ...spoilWire(chance, wire) };
   return { ...plain, bytes: writeSound(chance, wire), isSound: true };
 }
 
+/** The last of equal keys counts. */
+const AT_ONCE = /[?&]timeout(?:_ms)?=0(?:&|$)(?!.*timeout(?:_ms)?=)/;
 /** What waits unless its query says that it must not. */
 const POLLS = /^(?:sync|peekEvents|getContent.*)$/;
 
