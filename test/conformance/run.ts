@@ -83,7 +83,7 @@ async function playOne(scene: Scene, scenario: Scenario, about: Circumstances): 
     verdictOn,
   );
   over.abort();
-  await Promise.race([stage.leave(), sleep(CLEANING_UP_MS, undefined, { ref: false })]);
+  await Promise.race([stage.close(), sleep(CLEANING_UP_MS, undefined, { ref: false })]);
   return resultOf(scenario, outcome.verdict, {
     ...outcome,
     notes: stage.notes,

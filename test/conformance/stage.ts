@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/util/json.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { listIn, objectIn, type Observer, type Sighting } from './observer.ts';
 import { segment, type Answer, type Peer } from './peer.ts';
-import { check, need, NotApplicable } from './verdict.ts';
+import { check, need, NotApplicable, textIn } from './verdict.ts';
 
 const C = '/_matrix/client/v3';
 /** The text lets a server be this late, to send many events together. */
@@ -115,7 +115,8 @@ export class Stage {
     this.#afterwards.push(work);
   }
 
-  async leave(): Promise<void> {
+  /** Cleans up. */
+  async close(): Promise<void> {
     const seconds = this.#mostLateMs / 1_000;
     if (seconds > WORTH_A_NOTE_S) this.note(`an event came ${seconds.toFixed(1)} s after its time`);
     await Promise.allSettled(this.#afterwards.map((work) => work()));
@@ -135,9 +136,16 @@ export class Stage {
     return roomId;
   }
 
-  async join(roomId: string, account: Account): Promise<void> {
-    const path = `${C}/join/${segment(roomId)}`;
-    need(await this.peer.ask('POST', path, { token: account.token, body: {} }), 'joining a room');
+  join(roomId: string, account: Account): Promise<void> {
+    return this.#changeMembership(roomId, account, 'join', {});
+  }
+
+  leave(roomId: string, account: Account): Promise<void> {
+    return this.#changeMembership(roomId, account, 'leave', {});
+  }
+
+  ban(roomId: string, account: Account): Promise<void> {
+    return this.#changeMembership(roomId, this.owner, 'ban', { user_id: account.userId });
   }
 
   /** Lets a user set state in a room, besides those who may already; or not any more. */
@@ -180,6 +188,24 @@ export class Stage {
     return need(await this.peer.ask('GET', path, { token: by.token }), 'a /sync');
   }
 
+  /** The answer to a waiting /sync that brings an event of a type, if one does in time. */
+  async syncUntil(
+    roomId: string,
+    by: Account,
+    since: string,
+    awaited: { readonly type: string; readonly due: Due },
+  ): Promise<Answer | undefined> {
+    let from = since;
+    while (Date.now() < awaited.due.latestMs + this.#patienceMs) {
+      const answer = await this.sync(roomId, by, from);
+      const room = objectIn(objectIn(objectIn(answer.body, 'rooms'), 'join'), roomId);
+      const events = listIn(objectIn(room, 'timeline'), 'events');
+      if (events.some(({ type }) => type === awaited.type)) return answer;
+      from = textIn(answer, 'next_batch', 'a waiting /sync');
+    }
+    return undefined;
+  }
+
   /** The event of this type that is due, which must come in time, not before, and once. */
   async expectOne(roomId: string, type: string, due: Due): Promise<JsonObject> {
     const seen = await this.arrival(roomId, type, due);
@@ -194,11 +220,16 @@ export class Stage {
 
   /** The first event of a type in a room, if there is one in time. */
   arrival(roomId: string, type: string, due: Due): Promise<Sighting | undefined> {
-    const untilMs = due.latestMs + this.#patienceMs;
-    return this.scene.observer.first(
-      (sighting) => sighting.roomId === roomId && sighting.event['type'] === type,
-      untilMs,
-    );
+    return this.sighting(due.latestMs, (event, where) => where === roomId && event['type'] === type);
+  }
+
+  /** The first event that fits, if there is one in time. */
+  sighting(
+    dueMs: number,
+    fits: (event: JsonObject, roomId: string) => boolean,
+  ): Promise<Sighting | undefined> {
+    const untilMs = dueMs + this.#patienceMs;
+    return this.scene.observer.first(({ event, roomId }) => fits(event, roomId), untilMs);
   }
 
   /**
@@ -239,6 +270,11 @@ export class Stage {
 
   get #patienceMs(): number {
     return this.#sendsAtAll ? ALLOWED_LATENESS_MS + SLACK_MS : SLACK_MS;
+  }
+
+  async #changeMembership(roomId: string, by: Account, how: string, body: JsonObject): Promise<void> {
+    const path = `${C}/rooms/${segment(roomId)}/${how}`;
+    need(await this.peer.ask('POST', path, { token: by.token, body }), `a ${how}`);
   }
 
   #statePath(roomId: string, type: string, key: string): string {

@@ -58,9 +58,9 @@ export const delayedCalls: readonly Scenario[] = [
     const answer = await stage.peer.ask('PUT', path, { token, body: content });
     textIn(answer, 'delay_id', 'the scheduling of a sticky leave');
     const due = dueAfter(answer, LEAVE_AFTER_MS);
-    const seen = await stage.scene.observer.first(
-      ({ event }) => isJsonObject(event['content']) && event['content']['msc4354_sticky_key'] === key,
-      due.latestMs + 33_000,
+    const seen = await stage.sighting(
+      due.latestMs,
+      ({ content }) => isJsonObject(content) && content['msc4354_sticky_key'] === key,
     );
     check(seen !== undefined, 'the leave is not sent');
     const sticky = seen.event['msc4354_sticky'];
@@ -165,13 +165,13 @@ class Call {
 
   /** The leave is sent, and not before it is due. */
   async expectLeft(due: Delayed['due']): Promise<void> {
-    const seen = await this.#stage.scene.observer.first(
-      ({ event }) =>
+    const seen = await this.#stage.sighting(
+      due.latestMs,
+      (event) =>
         event['type'] === STATE &&
         event['state_key'] === this.#key &&
         isJsonObject(event['content']) &&
         event['content']['application'] === undefined,
-      due.latestMs + 33_000,
     );
     check(seen !== undefined, 'the leave is not sent');
     check(seen.seenMs >= due.earliestMs - 5, 'the leave is sent before its time');

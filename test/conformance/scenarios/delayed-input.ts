@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../../src/util/json.ts';
 import type { DelayedApi, Wanted } from '../delayed-api.ts';
+import { objectIn } from '../observer.ts';
 import { inDialects, type Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { check, checkError, checkRefused, checkSame, NotApplicable } from '../verdict.ts';
@@ -97,9 +98,9 @@ export const delayedInput: readonly Scenario[] = [
       session_id: stage.type,
     };
     const { due } = await api.make(stage, { type: 'm.room.encrypted', content, delayMs: 1_000 });
-    const seen = await stage.scene.observer.first(
-      ({ event }) => isJsonObject(event['content']) && event['content']['session_id'] === stage.type,
-      due.latestMs + 33_000,
+    const seen = await stage.sighting(
+      due.latestMs,
+      (event) => objectIn(event, 'content')['session_id'] === stage.type,
     );
     check(seen !== undefined, 'it is not sent');
     checkSame(seen.event['content'], content, 'the content of the event');

@@ -16,6 +16,8 @@ export const delayedLife: readonly Scenario[] = [
     checkSame(event['content'], content, 'the content of the event');
     checkSame(event['sender'], stage.owner.userId, 'the sender of the event');
     checkRefused(await api.manage(id, 'restart', stage.owner), 'a restart after it was sent');
+    await stage.waitOut(api, Date.now());
+    checkSame((await stage.eventsOf(stage.roomId, stage.type)).length, 1, 'the number of events after that');
   }),
 
   ...inDialects(1, 'a state event is sent when its time has come', async (stage, api) => {

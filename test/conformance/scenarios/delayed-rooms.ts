@@ -69,7 +69,7 @@ export const delayedRooms: readonly Scenario[] = [
   ...inDialects(36, 'one whose sender has left is not sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    await setMembership(stage, roomId, stage.other, 'leave');
+    await stage.leave(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectNone(api, stage.type, due.latestMs, roomId);
   }),
@@ -77,7 +77,7 @@ export const delayedRooms: readonly Scenario[] = [
   ...inDialects(36, 'one whose sender has come back is sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    await setMembership(stage, roomId, stage.other, 'leave');
+    await stage.leave(roomId, stage.other);
     await stage.join(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectOne(roomId, stage.type, due);
@@ -86,9 +86,7 @@ export const delayedRooms: readonly Scenario[] = [
   ...inDialects(37, 'one whose sender is banned is not sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`;
-    const body = { user_id: stage.other.userId };
-    need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    await stage.ban(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectNone(api, stage.type, due.latestMs, roomId);
   }),
@@ -144,8 +142,7 @@ export const delayedRooms: readonly Scenario[] = [
     const guest = await stage.scene.accounts.makeGuest();
     const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
     const roomId = await stage.makeRoom({ initialState: [access] });
-    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/join`;
-    need(await stage.peer.ask('POST', path, { token: guest.token, body: {} }), 'the joining of a guest');
+    await stage.join(roomId, guest);
     const { id, due } = await scheduleMessage(stage, api, roomId, guest);
     const restart = await api.manage(id, 'restart', guest);
     stage.expectInTime(restart, due.earliestMs);
@@ -186,17 +183,11 @@ async function scheduleState(
   return { id, answer, due: { earliestMs, latestMs } };
 }
 
-async function setMembership(stage: Stage, roomId: string, of: Account, membership: 'leave'): Promise<void> {
-  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/${membership}`;
-  need(await stage.peer.ask('POST', path, { token: of.token, body: {} }), `a ${membership}`);
-}
-
 /** The delayed state is set, over what was set by hand meanwhile. */
 async function expectLater(stage: Stage, roomId: string, due: Delayed['due']): Promise<void> {
-  const untilMs = due.latestMs + 33_000;
-  const seen = await stage.scene.observer.first(
-    ({ event }) => event['type'] === stage.type && objectIn(event, 'content')['by'] === 'delay',
-    untilMs,
+  const seen = await stage.sighting(
+    due.latestMs,
+    (event) => event['type'] === stage.type && objectIn(event, 'content')['by'] === 'delay',
   );
   check(seen !== undefined, 'it is not sent');
   const { body } = await stage.state(roomId, stage.type, 'key');

@@ -17,6 +17,8 @@ export const seedLife: readonly Scenario[] = [
     checkSame(sent['sender'], stage.owner.userId, 'the sender of the event');
     checkRefused(await api.refresh(token), 'a refresh after that');
     check((await api.find(stage.owner, token)) === undefined, 'it is in the list of running futures still');
+    await stage.waitOut(api, Date.now());
+    checkSame((await stage.eventsOf(stage.roomId, stage.type)).length, 1, 'the number of events after that');
   }),
 
   inSeed(2, 'refreshes put it off, and it is sent one whole timeout after the last', async (stage, api) => {
@@ -170,10 +172,7 @@ async function makeWithActions(
 /** One event of what such a future may send is in the room. */
 async function expectOneOf(stage: Stage, byMs: number): Promise<void> {
   const names = ['timeout', 'a', 'b'].map((name) => `${stage.type}.${name}`);
-  const seen = await stage.scene.observer.first(
-    ({ event: { type } }) => names.some((name) => name === type),
-    byMs + 33_000,
-  );
+  const seen = await stage.sighting(byMs, ({ type }) => names.some((name) => name === type));
   check(seen !== undefined, 'no event of the future is in the room');
   const counts = await Promise.all(names.map((type) => stage.eventsOf(stage.roomId, type)));
   const all = counts.flat();

@@ -45,7 +45,7 @@ export const seedRooms: readonly Scenario[] = [
   inSeed(36, 'one whose owner has left is not sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await makeMessage(stage, api, roomId, stage.other);
-    await leave(stage, roomId);
+    await stage.leave(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectNone(api, stage.type, due.latestMs, roomId);
   }),
@@ -53,7 +53,7 @@ export const seedRooms: readonly Scenario[] = [
   inSeed(36, 'one whose owner has come back is sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await makeMessage(stage, api, roomId, stage.other);
-    await leave(stage, roomId);
+    await stage.leave(roomId, stage.other);
     await stage.join(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectOne(roomId, stage.type, due);
@@ -62,9 +62,7 @@ export const seedRooms: readonly Scenario[] = [
   inSeed(37, 'one whose owner is banned is not sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
     const { due } = await makeMessage(stage, api, roomId, stage.other);
-    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`;
-    const body = { user_id: stage.other.userId };
-    need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    await stage.ban(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.expectNone(api, stage.type, due.latestMs, roomId);
   }),
@@ -111,8 +109,7 @@ export const seedRooms: readonly Scenario[] = [
     const guest = await stage.scene.accounts.makeGuest();
     const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
     const roomId = await stage.makeRoom({ initialState: [access] });
-    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/join`;
-    need(await stage.peer.ask('POST', path, { token: guest.token, body: {} }), 'the joining of a guest');
+    await stage.join(roomId, guest);
     const body = { timeout: 1, send_on_timeout: event(stage.type) };
     const answer = await api.put(guest, roomId, stage.newName(), body);
     // The proposal says nothing of guests.
@@ -141,11 +138,6 @@ function makeState(stage: Stage, api: SeedApi, roomId: string): Promise<Future> 
 
 function makeMessage(stage: Stage, api: SeedApi, roomId: string, by: Account): Promise<Future> {
   return api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) }, { by, roomId });
-}
-
-async function leave(stage: Stage, roomId: string): Promise<void> {
-  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/leave`;
-  need(await stage.peer.ask('POST', path, { token: stage.other.token, body: {} }), 'leaving a room');
 }
 
 /** The event has come if another is accepted now. */

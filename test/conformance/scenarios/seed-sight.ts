@@ -1,5 +1,5 @@
 import { isJsonObject } from '../../../src/util/json.ts';
-import { listIn, objectIn } from '../observer.ts';
+import { objectIn } from '../observer.ts';
 import { segment } from '../peer.ts';
 import { event, eventIdOf, spelt } from '../seed-api.ts';
 import { inSeed, type Scenario } from '../scenario.ts';
@@ -59,9 +59,9 @@ export const seedSight: readonly Scenario[] = [
     const entry = future === undefined ? undefined : spelt(future, 'send_on_timeout');
     if (Date.now() < due.earliestMs)
       checkSame(isJsonObject(entry) ? entry['content'] : undefined, content, 'the content in the list');
-    const seen = await stage.scene.observer.first(
-      (sighting) => objectIn(sighting.event, 'content')['session_id'] === stage.type,
-      due.latestMs + 33_000,
+    const seen = await stage.sighting(
+      due.latestMs,
+      (one) => objectIn(one, 'content')['session_id'] === stage.type,
     );
     check(seen !== undefined, 'it is not sent');
     checkSame(seen.event['content'], content, 'the content of the event');
@@ -69,15 +69,15 @@ export const seedSight: readonly Scenario[] = [
 
   inSeed(78, 'a /sync that waits is answered when it is sent', async (stage, api) => {
     const roomId = await stage.makeRoom({ members: [stage.other] });
-    let since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
+    const since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
     const { due } = await api.make(stage, { timeout: 1, send_on_timeout: event(stage.type) }, { roomId });
-    while (Date.now() < due.latestMs + 33_000) {
-      const answer = await stage.sync(roomId, stage.other, since);
-      since = textIn(answer, 'next_batch', 'a waiting /sync');
-      const room = objectIn(objectIn(objectIn(answer.body, 'rooms'), 'join'), roomId);
-      if (listIn(objectIn(room, 'timeline'), 'events').some(({ type }) => type === stage.type)) return;
-    }
-    check(false, 'no waiting /sync brings the event');
+    const [sighting, answer] = await Promise.all([
+      stage.arrival(roomId, stage.type, due),
+      stage.syncUntil(roomId, stage.other, since, { type: stage.type, due }),
+    ]);
+    check(answer !== undefined, 'no waiting /sync brings the event');
+    const lateMs = sighting === undefined ? 0 : answer.answeredMs - sighting.seenMs;
+    check(lateMs < 10_000, `a waiting /sync is answered ${lateMs} ms after the event`, answer);
   }),
 
   inSeed(

@@ -1,4 +1,5 @@
 import { objectIn } from '../observer.ts';
+import { segment } from '../peer.ts';
 import { event, eventIdOf, type Future, type SeedApi } from '../seed-api.ts';
 import { inSeed, type Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
@@ -90,8 +91,8 @@ export const seedSupersession: readonly Scenario[] = [
     async (stage, api) => {
       const { answer, due } = await makeWithState(stage, api);
       const eventId = eventIdOf(answer, 'send_now');
-      const room = `/_matrix/client/v3/rooms/${encodeURIComponent(stage.roomId)}`;
-      const path = `${room}/redact/${encodeURIComponent(eventId)}/${stage.newName()}`;
+      const room = `/_matrix/client/v3/rooms/${segment(stage.roomId)}`;
+      const path = `${room}/redact/${segment(eventId)}/${stage.newName()}`;
       need(await stage.peer.ask('PUT', path, { token: stage.owner.token, body: {} }), 'a redaction');
       await expectLater(stage, due.latestMs);
     },
@@ -136,9 +137,9 @@ async function expectKept(stage: Stage, api: SeedApi, dueMs: number): Promise<vo
 
 /** The timeout event has come, over whatever was there. */
 async function expectLater(stage: Stage, dueMs: number): Promise<void> {
-  const seen = await stage.scene.observer.first(
-    ({ event }) => event['type'] === stage.type && objectIn(event, 'content')['is'] === LATER.is,
-    dueMs + 33_000,
+  const seen = await stage.sighting(
+    dueMs,
+    (one) => one['type'] === stage.type && objectIn(one, 'content')['is'] === LATER.is,
   );
   check(seen !== undefined, 'the timeout event is not sent');
   checkSame((await stage.state(stage.roomId, stage.type, 'key')).body, LATER, 'the state after its time');

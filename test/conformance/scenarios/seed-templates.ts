@@ -38,9 +38,7 @@ export const seedTemplates: readonly Scenario[] = [
       },
       { roomId, by: stage.other },
     );
-    const path = `/_matrix/client/v3/rooms/${segment(roomId)}/ban`;
-    const body = { user_id: stage.other.userId };
-    need(await stage.peer.ask('POST', path, { token: stage.owner.token, body }), 'a ban');
+    await stage.ban(roomId, stage.other);
     stage.expectBefore(due.earliestMs);
     await stage.waitOut(api, due.latestMs, roomId);
     const content = await contentOf(stage, roomId, eventIdOf(answer, 'send_now'));
