@@ -214,10 +214,15 @@ describe('the metrics', () => {
     try {
       for (let count = 0; count < pool.options.max; count += 1) held.push(await pool.connect());
       const asking = pool.query('select 1');
-      const reading = read();
-      await until('the reading to wait as well', () => pool.waitingCount === 2);
-      server.clock.advance(2_000);
-      const meanwhile = await reading;
+      const given: Reading[] = [];
+      const reading = read().then((meanwhile) => given.push(meanwhile));
+      await until('the reading to do without', () => {
+        server.clock.advance(1_000);
+        return given.length > 0;
+      });
+      await reading;
+      const [meanwhile] = given;
+      assert.ok(meanwhile !== undefined);
       assert.ok(meanwhile.value('morrow_database_waiters') >= 2);
       assert.equal(meanwhile.value('morrow_database_connections{state="busy"}'), held.length);
       assert.equal(meanwhile.value('morrow_database_connections_max'), held.length);
