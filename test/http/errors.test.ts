@@ -10,6 +10,13 @@ const failures: Readonly<Record<string, () => unknown>> = {
   refused: () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
   shutdown: () => Object.assign(new Error('terminating connection'), { code: '57P01' }),
   starting: () => Object.assign(new Error('starting up'), { code: '57P03' }),
+  noSocket: () =>
+    Object.assign(new Error('connect ENOENT /run/.s.PGSQL.5432'), { code: 'ENOENT', syscall: 'connect' }),
+  noFile: () =>
+    Object.assign(new Error("ENOENT: no such file, open 'x'"), { code: 'ENOENT', syscall: 'open' }),
+  silent: () => new Error('Query read timeout'),
+  closed: () => new Error('Client was closed and is not queryable'),
+  idle: () => Object.assign(new Error('terminating connection'), { code: '25P03' }),
   protocol: () => Object.assign(new Error('gone'), { code: '08006' }),
   cut: () => new Error('Connection terminated unexpectedly'),
   wrapped: () => new Error('query failed', { cause: new Error('Connection terminated') }),
@@ -93,13 +100,18 @@ describe('a reply', () => {
   });
 
   it('while the database is away is 503 and says when to come back', async () => {
-    for (const how of ['refused', 'shutdown', 'starting', 'protocol', 'cut', 'wrapped']) {
+    const ways = ['refused', 'shutdown', 'starting', 'noSocket', 'silent', 'closed', 'idle', 'protocol'];
+    for (const how of [...ways, 'cut', 'wrapped']) {
       const { status, json, headers } = await app.ask('GET', `/fail/${how}`);
       assert.deepEqual([status, json['errcode']], [503, 'M_UNKNOWN'], how);
       assert.equal(headers.get('Retry-After'), '2');
       assert.equal(json['retry_after_ms'], 2000);
     }
     assert.equal(app.logged.filter(({ level }) => level === 'error').length, 0);
+  });
+
+  it('to a file that is missing is no excuse', async () => {
+    assert.equal((await app.ask('GET', '/fail/noFile')).status, 500);
   });
 
   it('to text that the database cannot hold is a refusal', async () => {

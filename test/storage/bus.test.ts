@@ -3,13 +3,15 @@ import { PostgresBus, type BusTopic } from '../../src/storage/bus.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { seededRandom } from '../../src/util/random.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import { createUnreachableDatabase } from '../support/breakable-database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
 /** Longer than any wait between two attempts, shorter than two of them. */
 const NEXT_ATTEMPT_MS = 10_000;
 
-function startBus(database: TestDatabase, self: string) {
+function startBus(database: Pick<TestDatabase, 'database'>, self: string) {
   const clock = new ManualClock();
   const warnings: string[] = [];
   const bus = new PostgresBus({
@@ -72,5 +74,26 @@ describe('the bus', () => {
       await database.database.pool.query(`select pg_notify('morrow', 'there futures')`);
       return heard.some((topics) => topics.size === 1 && topics.has('futures'));
     });
+  });
+
+  it('gives up a connection that leads nowhere, though nothing says so', async () => {
+    await using database = await createUnreachableDatabase('silent');
+    await using reached = openDatabase({ url: database.url }, 1, { connectMs: 200, statementMs: 200 });
+    const { bus, clock, heard } = startBus({ database: reached }, 'here');
+    await using _bus = bus;
+    await bus.start();
+    await database.takeAway();
+    await until('the silence to be noticed', () => {
+      clock.advance(NEXT_ATTEMPT_MS);
+      return !bus.isListening;
+    });
+    await database.bringBack();
+    await until('it to listen again', () => {
+      clock.advance(NEXT_ATTEMPT_MS);
+      return bus.isListening;
+    });
+    heard.length = 0;
+    await database.database.pool.query(`select pg_notify('morrow', 'there futures')`);
+    await until('it to hear', () => heard.some((topics) => topics.size === 1 && topics.has('futures')));
   });
 });
