@@ -30,6 +30,8 @@ interface HttpServerParts {
   readonly log: Pick<Log, 'warn'>;
 }
 
+/** How long after its time a connection that is too slow may end. */
+const MOST_LATE_MS = 2_000;
 /** Longer than any event or filter in a query, shorter than what floods memory. */
 const MAX_HEADER_BYTES = 32 * 1024;
 
@@ -103,6 +105,8 @@ export class HttpServer implements AsyncDisposable {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
+      // Node looks for what is late this often only.
+      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs, MOST_LATE_MS),
       maxHeaderSize: MAX_HEADER_BYTES,
       // It is asked for where refusals can be written.
       requireHostHeader: false,
