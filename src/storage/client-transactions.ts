@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
@@ -6,8 +7,7 @@ import type { Db, Tx } from './database.ts';
 export interface ClientTransactionTable {
   readonly user_nid: number;
   readonly device_id: DeviceId;
-  readonly endpoint: string;
-  readonly txn_id: string;
+  readonly request: Buffer;
   readonly response: string;
   readonly created_ts: number;
 }
@@ -27,6 +27,13 @@ export interface ClientTransactionKey {
   readonly txnId: string;
 }
 
+const HASH_BYTES = 16;
+
+/** What stands for a request in the database, as hexadecimal digits. */
+export function hashRequest({ endpoint, txnId }: Pick<ClientTransactionKey, 'endpoint' | 'txnId'>): string {
+  return createHash('sha256').update(`${endpoint}\n${txnId}`).digest().toString('hex', 0, HASH_BYTES);
+}
+
 /** The answer that was given to the same request before. */
 export async function findTransactionResponse(
   db: Db,
@@ -35,7 +42,7 @@ export async function findTransactionResponse(
   const { rows } = await sql<{ response: string }>`
     select response from client_transactions
     where user_nid = ${key.userNid} and device_id = ${key.deviceId}
-      and endpoint = ${key.endpoint} and txn_id = ${key.txnId}`.execute(db);
+      and request = decode(${hashRequest(key)}, 'hex')`.execute(db);
   if (rows[0] === undefined) return undefined;
   const response: unknown = JSON.parse(rows[0].response);
   return isJsonObject(response) ? response : undefined;
@@ -49,8 +56,8 @@ export async function insertTransaction(
   nowMs: number,
 ): Promise<boolean> {
   const { rows } = await sql`
-    insert into client_transactions (user_nid, device_id, endpoint, txn_id, response, created_ts)
-    values (${key.userNid}, ${key.deviceId}, ${key.endpoint}, ${key.txnId}, ${JSON.stringify(response)}, ${nowMs})
+    insert into client_transactions (user_nid, device_id, request, response, created_ts)
+    values (${key.userNid}, ${key.deviceId}, decode(${hashRequest(key)}, 'hex'), ${JSON.stringify(response)}, ${nowMs})
     on conflict do nothing returning 1`.execute(tx);
   return rows.length > 0;
 }

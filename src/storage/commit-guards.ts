@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { hashRequest } from './client-transactions.ts';
 import { sendTogether } from './cork.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
 
@@ -44,7 +45,7 @@ export async function takeGuards(
     losses.set(claim.roomNid, { kind: 'claim-lost', futureNid: claim.futureNid });
   }
   for (const txn of transactions) {
-    const key = JSON.stringify([txn.userNid, txn.deviceId, txn.endpoint, txn.txnId]);
+    const key = JSON.stringify([txn.userNid, txn.deviceId, hashRequest(txn)]);
     if (!passed.has(txn.roomNid) || stored.has(key)) continue;
     losses.set(txn.roomNid, { kind: 'repeated', transaction: txn });
   }
@@ -98,8 +99,7 @@ function listGuarded(rooms: readonly RoomCommit[], nowMs: number) {
     claims.map((claim) => claim.roomNid),
     transactions.map((txn) => txn.userNid),
     transactions.map((txn) => txn.deviceId),
-    transactions.map((txn) => txn.endpoint),
-    transactions.map((txn) => txn.txnId),
+    transactions.map(hashRequest),
     transactions.map((txn) => JSON.stringify(txn.response)),
     transactions.map((txn) => txn.roomNid),
     nowMs,
@@ -110,7 +110,7 @@ function listGuarded(rooms: readonly RoomCommit[], nowMs: number) {
 interface GuardRow {
   readonly kind: 'room' | 'future' | 'transaction';
   readonly nid: number;
-  /** Device, endpoint and id of a transaction. */
+  /** Device and hash of a transaction. */
   readonly key: readonly string[];
 }
 
@@ -133,7 +133,7 @@ const TAKING = `
   ), passed as (
     select room_nid from moved union all select room_nid from made
   ), claimed as (
-    update futures f set status = 'sent', finalised_ts = $17, sent_delay_id = w.delay_id, sent_event_id = w.event_id
+    update futures f set status = 'sent', finalised_ts = $16, sent_delay_id = w.delay_id, sent_event_id = w.event_id
     from unnest($6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[])
       as w (future_nid, deadline_ts, delay_id, event_id, room_nid)
       join passed on passed.room_nid = w.room_nid
@@ -141,25 +141,25 @@ const TAKING = `
       and (w.deadline_ts is null or f.deadline_ts = w.deadline_ts)
     returning f.future_nid
   ), stored as (
-    insert into client_transactions (user_nid, device_id, endpoint, txn_id, response, created_ts)
-    select w.user_nid, w.device_id, w.endpoint, w.txn_id, w.response, $17
-    from unnest($11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[])
-      as w (user_nid, device_id, endpoint, txn_id, response, room_nid)
+    insert into client_transactions (user_nid, device_id, request, response, created_ts)
+    select w.user_nid, w.device_id, decode(w.request, 'hex'), w.response, $16
+    from unnest($11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[])
+      as w (user_nid, device_id, request, response, room_nid)
       join passed on passed.room_nid = w.room_nid
     on conflict do nothing
-    returning user_nid, device_id, endpoint, txn_id
+    returning user_nid, device_id, encode(request, 'hex') as request
   )`;
 
 const TAKE_GUARDS = `${TAKING}
   select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed
   union all select 'future', future_nid, '{}' from claimed
-  union all select 'transaction', user_nid, array[device_id, endpoint, txn_id] from stored`;
+  union all select 'transaction', user_nid, array[device_id, request] from stored`;
 
 /** Fails unless everything was taken: an error is the only thing that stops the statements that are on their way already. */
 const TAKE_ALL_GUARDS = `${TAKING}
   select 1 / (
-    (select count(*) from passed) = $18::int and (select count(*) from claimed) = $19::int
-    and (select count(*) from stored) = $20::int
+    (select count(*) from passed) = $17::int and (select count(*) from claimed) = $18::int
+    and (select count(*) from stored) = $19::int
   )::int`;
 
 const DIVISION_BY_ZERO = '22012';

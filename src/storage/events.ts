@@ -154,6 +154,7 @@ const readOldest = readTogether((db, ranges: readonly TimelineRange[]) =>
   listTimelines(db, ranges, sql`order by e.position`),
 );
 
+/** Compared as pairs, so that the index of the room is used whatever the statistics say: never that of all positions. */
 async function listTimelines(
   db: Db,
   ranges: readonly TimelineRange[],
@@ -167,7 +168,9 @@ async function listTimelines(
     ) with ordinality as w (room_nid, after, up_to, most, call)
     cross join lateral (
       ${SELECT_EVENT}
-      where e.room_nid = w.room_nid and e.position > w.after and e.position <= w.up_to
+      where e.position is not null and e.room_nid = w.room_nid
+        and (e.room_nid, e.position) > (w.room_nid, w.after)
+        and (e.room_nid, e.position) <= (w.room_nid, w.up_to)
       ${order} limit w.most
     ) as e`.execute(db);
   const timelines = ranges.map((): StoredEvent[] => []);

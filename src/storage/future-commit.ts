@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventId } from '../matrix/identifiers.ts';
 import type { JsonObject } from '../util/json.ts';
-import type { ClientTransactionKey } from './client-transactions.ts';
+import { hashRequest, type ClientTransactionKey } from './client-transactions.ts';
 import { unnested } from './columns.ts';
 import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
@@ -159,8 +159,7 @@ async function takeTransaction(
   const { rows } = await connection.query(TAKE_TRANSACTION, [
     transaction.userNid,
     transaction.deviceId,
-    transaction.endpoint,
-    transaction.txnId,
+    hashRequest(transaction),
     JSON.stringify(transaction.response),
     nowMs,
   ]);
@@ -168,8 +167,8 @@ async function takeTransaction(
 }
 
 const TAKE_TRANSACTION = `
-  insert into client_transactions (user_nid, device_id, endpoint, txn_id, response, created_ts)
-  values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning 1`;
+  insert into client_transactions (user_nid, device_id, request, response, created_ts)
+  values ($1, $2, decode($3, 'hex'), $4, $5) on conflict do nothing returning 1`;
 
 /**
  * Ends the pending futures that watched a slot which is now held by another event, and those whose slot another user

@@ -4,8 +4,17 @@ import { listEventsByNid, listEventsWhere, type StoredEvent } from './events.ts'
 
 /** The events of a room's current state, all of them or those of one type, in no order. */
 export function listCurrentStateEvents(db: Db, roomNid: number, type?: string): Promise<StoredEvent[]> {
-  const current = sql`e.event_nid in (select event_nid from current_state where room_nid = ${roomNid})`;
-  return listEventsWhere(db, type === undefined ? current : sql`${current} and e.type = ${type}`);
+  // An array, so that events are looked up one by one, whatever the statistics say.
+  return listEventsWhere(db, sql`e.event_nid = any(array(${currentNids(roomNid, type)}))`);
+}
+
+function currentNids(roomNid: number, type: string | undefined) {
+  if (type === undefined) return sql`select event_nid from current_state where room_nid = ${roomNid}`;
+  // A room may have much other state.
+  if (type === 'm.room.member') return sql`select event_nid from memberships where room_nid = ${roomNid}`;
+  return sql`
+    select s.event_nid from current_state s join state_keys k on k.state_key_nid = s.state_key_nid
+    where s.room_nid = ${roomNid} and k.type = ${type}`;
 }
 
 /** Those of the events that are of a type, or all, in no order. */
