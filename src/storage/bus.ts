@@ -48,8 +48,8 @@ export class PostgresBus implements Bus {
   #sending: Promise<unknown> | undefined;
   #client: pg.Client | undefined;
   #isListening = false;
-  /** A question to the database that has no answer yet: a clock may run ahead of it. */
-  #asking: Promise<void> | undefined;
+  /** A question to the database has no answer yet: a clock may run ahead of it. */
+  #isAsking = false;
   #timers = new Set<Timer>();
   #closed = false;
 
@@ -166,15 +166,15 @@ export class PostgresBus implements Bus {
     this.#later(POLL_MS, () => {
       this.#deliver(POLLED);
       // A connection that leads nowhere looks like one on which nobody speaks: what is not answered in time breaks it.
-      this.#asking ??= this.#ask().finally(() => {
-        this.#asking = undefined;
-      });
+      if (!this.#isAsking) void this.#ask();
       this.#poll();
     });
   }
 
   async #ask(): Promise<void> {
+    this.#isAsking = true;
     await this.#client?.query('select').catch(() => undefined);
+    this.#isAsking = false;
   }
 
   #later(waitMs: number, run: () => void): void {

@@ -78,7 +78,10 @@ export function openDatabase(
   };
 }
 
-/** Gives every parameterised statement a name, so that PostgreSQL parses and plans it once per connection. */
+/** What is planned, as `begin` is not. Scripts of several statements come without values. */
+const PLANNED = /^\s*(?:select|with|insert|update|delete)\b/;
+
+/** Gives every statement that is planned a name, so that PostgreSQL parses and plans it once per connection. */
 function nameStatements(pool: pg.Pool): void {
   const names = new Map<string, string>();
   const nameOf = (text: string): string | undefined => {
@@ -93,7 +96,7 @@ function nameStatements(pool: pg.Pool): void {
     const named = (...args: unknown[]): unknown => {
       const [text, values, ...rest] = args;
       const name =
-        typeof text === 'string' && Array.isArray(values) && values.length > 0 ? nameOf(text) : undefined;
+        typeof text === 'string' && Array.isArray(values) && PLANNED.test(text) ? nameOf(text) : undefined;
       return name === undefined ? query(...args) : query({ name, text, values }, ...rest);
     };
     Object.assign(client, { query: named });
