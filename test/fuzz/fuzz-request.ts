@@ -68,7 +68,8 @@ function chooseSpoils(chance: Chance): ReadonlySet<Spoil> {
 }
 
 /** What takes a session or an account away, or shuts somebody out, is tried on those who are there for it. */
-const HARMFUL = /^(logout|logout_all|deactivateAccount|changePassword|deleteDevices?|leaveRoom|forgetRoom)$/;
+const HARMFUL =
+  /^(logout|logout_all|deactivateAccount|changePassword|deleteDevices?|leaveRoom|forgetRoom|deleteDehydratedDevice)$/;
 
 function chooseUser(chance: Chance, scene: Scene, target: Target): Draft['user'] {
   if (target.auth === 'admin') return scene.admin;

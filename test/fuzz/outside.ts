@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Chance } from './chance.ts';
 import { oddJson } from './odd-values.ts';
 
-/** An application service and a push gateway on 127.0.0.1 that mostly say what they should, and sometimes anything. */
+/** An application service, a push gateway and a website on 127.0.0.1 that mostly say what they should, and sometimes anything. */
 export interface Outside extends AsyncDisposable {
   readonly url: string;
   readonly pusherUrl: string;
@@ -17,10 +17,11 @@ export async function startOutside(seed: string): Promise<Outside> {
     request.once('end', () => {
       if (chance.oneIn(100)) request.socket.destroy();
       else if (chance.oneIn(20)) response.writeHead(chance.pick([400, 404, 500, 302])).end(oddJson(chance));
-      else
-        response
-          .writeHead(200, { 'Content-Type': 'application/json' })
-          .end(answerTo(chance, request.url ?? ''));
+      else {
+        const path = request.url ?? '';
+        const type = path.startsWith('/page/') ? chance.pick(PAGE_TYPES) : 'application/json';
+        response.writeHead(200, { 'Content-Type': type }).end(answerTo(chance, path));
+      }
     });
   });
   server.listen(0, '127.0.0.1');
@@ -39,6 +40,7 @@ export async function startOutside(seed: string): Promise<Outside> {
 }
 
 function answerTo(chance: Chance, path: string): string {
+  if (path.startsWith('/page/')) return chance.pick(PAGES);
   if (path.includes('/notify')) return chance.oneIn(10) ? oddJson(chance) : '{"rejected":[]}';
   if (!path.includes('/thirdparty/')) return '{}';
   if (chance.oneIn(4)) return oddJson(chance);
@@ -46,6 +48,19 @@ function answerTo(chance: Chance, path: string): string {
     return '{"user_fields":["nick"],"location_fields":["channel"],"icon":"mxc://a/b","field_types":{},"instances":[{"network_id":"net","desc":"a net","fields":{}}]}';
   return '[{"alias":"#irc_x:localhost","userid":"@irc_x:localhost","protocol":"irc","fields":{}}]';
 }
+
+const PAGE_TYPES = ['text/html', 'text/html; charset=utf-8', 'text/html;charset=nonsense', 'image/png', ''];
+
+/** What previews are made of, some of it hardly HTML. */
+const PAGES: readonly string[] = [
+  '<html><head><title>A page</title><meta property="og:title" content="A &amp; B"></head><body>words</body></html>',
+  '<meta property="og:image" content="/page/image"><meta property="og:image:width" content="-1">',
+  '<title>\u0000\ud800</title><meta property="og:\u0000" content="\u0000">',
+  '<p>'.repeat(5000),
+  '<meta property="og:title" content="',
+  `<title>${'x'.repeat(50_000)}</title>`,
+  '',
+];
 
 /** The registration of that service. */
 export function registrationFile(url: string, asToken: string): string {

@@ -238,8 +238,11 @@ function pusher(draft: Draft): JsonObject {
   };
 }
 
+/** The id of everybody's dehydrated device. */
+export const DEHYDRATED = 'DEHYDRATED';
+
 function dehydratedDevice({ user }: Draft): JsonObject {
-  const device = { ...user, deviceId: 'DEHYDRATED' };
+  const device = { ...user, deviceId: DEHYDRATED };
   return {
     device_id: device.deviceId,
     device_data: { algorithm: 'org.matrix.msc3814.v2' },

@@ -1,6 +1,6 @@
 import type { Chance } from './chance.ts';
 import { oddNumeral, oddText, oddToken } from './odd-values.ts';
-import type { Draft } from './plausible-bodies.ts';
+import { DEHYDRATED, type Draft } from './plausible-bodies.ts';
 
 const EVENT_TYPES = [
   'm.room.message',
@@ -44,7 +44,7 @@ const PARAMETERS: Readonly<Record<string, MakeText>> = {
       ? chance.pick([...scene.victims, scene.stranger]).userId
       : user.userId,
   eventId: ({ room, chance }) => chance.pick(room.eventIds),
-  deviceId: ({ user }) => user.deviceId,
+  deviceId: ({ name, user }) => (/Dehydrated/.test(name) ? DEHYDRATED : user.deviceId),
   eventType: ({ name, chance }) => chance.pick(CAN_BE_STATE.test(name) ? STATE_TYPES : EVENT_TYPES),
   stateKey: ({ user, chance, params, scene }) => {
     if (params['eventType'] === 'm.room.member') return chance.pick([user, ...scene.victims]).userId;
@@ -73,7 +73,9 @@ const PARAMETERS: Readonly<Record<string, MakeText>> = {
   actionName: ({ chance }) => chance.pick(['go', 'stop']),
   protocol: () => 'irc',
   networkId: () => 'net',
-  version: ({ scene, chance }) => chance.pick(scene.backupVersions),
+  // Without a backup most of what is said of backups is refused.
+  version: ({ name, scene, chance }) =>
+    name === 'deleteRoomKeysVersion' && !chance.oneIn(8) ? '999' : chance.pick(scene.backupVersions),
   sessionId: () => 's',
   relType: ({ chance }) => chance.pick(['m.thread', 'm.annotation', 'm.replace', 'm.reference']),
   receiptType: ({ chance }) => chance.pick(['m.read', 'm.read.private', 'm.fully_read']),
@@ -127,6 +129,8 @@ const QUERIES: Readonly<Record<string, MakeQuery>> = {
   getContentOverrideName: () => ({ timeout_ms: '0' }),
   getContentOverrideNameAuthed: () => ({ timeout_ms: '0' }),
   uploadContent: () => ({ filename: 'a file' }),
+  getUrlPreview: pageQuery,
+  getUrlPreviewAuthed: pageQuery,
   checkUsernameAvailability: ({ chance }) => ({ username: `free${chance.below(1e9)}` }),
   registrationTokenValidity: ({ scene, chance }) => ({ token: chance.pick(scene.registrationTokens) }),
   exchangeOpenIdToken: ({ scene, chance }) => ({ access_token: chance.pick(scene.openIdTokens) }),
@@ -176,6 +180,10 @@ function thumbnailQuery(chance: Chance): Readonly<Record<string, string>> {
 
 function backupVersion({ scene, chance }: Omit<Draft, 'params'>): Readonly<Record<string, string>> {
   return { version: chance.pick(scene.backupVersions) };
+}
+
+function pageQuery({ scene, chance }: Omit<Draft, 'params'>): Readonly<Record<string, string>> {
+  return { url: new URL(`/page/${chance.below(1000)}`, scene.pusherUrl).href };
 }
 
 function maybeDelayed({ chance }: Omit<Draft, 'params'>): Readonly<Record<string, string>> {
