@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { findFault } from './fuzz/judge.ts';
 import { readSourceFiles } from './support/source-files.ts';
 import { checkAgainstSpec, checkedFetch, takeViolations } from './support/spec-check.ts';
 
@@ -14,7 +15,7 @@ const OWN_REQUESTS: ReadonlyMap<string, string> = new Map([
   ['server/metrics.test.ts', 'asks for metrics, which the specification does not have'],
   ['futures/token-use.test.ts', 'asks for futures, which the specification does not have'],
   ['conformance/', 'judges any server, and says itself what was wrong'],
-  ['fuzz/', 'judges answers to nonsense'],
+  ['fuzz/', 'sends bytes that may be no HTTP; what answers is judged there by the same check'],
 ]);
 
 const REQUEST = new RegExp('(?<![.\\w])(?:fetch|https?Request)(?=[(,;)])');
@@ -77,6 +78,26 @@ describe('the check of answers against the specification', () => {
     it('finds JSON that does not say what it is', () => {
       const answer = { status: 200, contentType: 'text/plain', json: { versions: [] } };
       assert.throws(() => checkAgainstSpec('GET', VERSIONS, answer), /Content-Type is text\/plain/);
+    });
+
+    it('judges the answers to odd requests', () => {
+      const request = {
+        name: 'getVersions',
+        method: 'GET',
+        bytes: Buffer.from(`GET ${VERSIONS}?odd=1 HTTP/1.1\r\nHost: localhost\r\n\r\n`),
+        isSound: true,
+        mayWait: false,
+      };
+      const judge = (json: string): string | undefined =>
+        findFault(request, {
+          kind: 'answered',
+          status: 200,
+          headers: new Map([['content-type', 'application/json']]),
+          body: Buffer.from(json),
+          isClosing: false,
+        });
+      assert.equal(judge('{"versions":[]}'), undefined);
+      assert.match(judge('{}') ?? '', /must have required property 'versions'/);
     });
 
     it('remembers what it found where nobody hears what is thrown', async () => {

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import type { FuzzRequest } from './fuzz-request.ts';
+import { findSpecFault } from './judge-by-spec.ts';
 import type { Outcome } from './wire.ts';
 
 /** Answers of the specification that are no fault of the server: another server, a service, or content that is not there yet. */
@@ -16,14 +17,17 @@ export function findFault(request: FuzzRequest, outcome: Outcome): string | unde
     return request.isSound ? `the connection closed without an answer (${outcome.received})` : undefined;
   const { status, body, isClosing } = outcome;
   if (status < 400)
-    return isClosing && request.isSound ? `status ${status} closed the connection` : undefined;
+    return isClosing && request.isSound
+      ? `status ${status} closed the connection`
+      : findSpecFault(request, outcome);
   if (request.method === 'HEAD') return status >= 500 ? `status ${status}` : undefined;
   const refusal = parseObject(body);
   if (refusal === undefined) return `status ${status} is no JSON object: ${describe(body)}`;
   return (
     findFaultInRefusal(status, refusal, body) ??
     findFaultInStatus(request.name, status, refusal) ??
-    findFaultInClosing(request, outcome)
+    findFaultInClosing(request, outcome) ??
+    findSpecFault(request, outcome)
   );
 }
 
