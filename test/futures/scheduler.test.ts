@@ -164,7 +164,7 @@ describe('the scheduler of futures', () => {
     await using after = await createFutureWorld({ database, clock, seed: 'after' });
     const future = await after.stored(token);
     assert.equal(future.status, 'failed');
-    assert.match(future.error ?? '', /M_NOT_FOUND/);
+    assert.match(future.error ?? '', /The room is not known here/);
   });
 
   it('sends into a room that was replaced, as long as its members may (41)', async () => {
