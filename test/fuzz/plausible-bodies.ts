@@ -409,6 +409,7 @@ const BODIES: ReadonlyMap<string, MakeBody> = new Map<string, MakeBody>([
   ],
   ['sendServerNotice', notice],
   ['sendServerNoticeOnce', notice],
+  ['subscribeToThread', (draft) => (draft.chance.oneIn(3) ? { automatic: someEvent(draft) } : {})],
   ['setTyping', ({ chance }) => ({ typing: chance.oneIn(2), timeout: 1 + chance.below(5000) })],
   [
     'searchUserDirectory',

@@ -40,6 +40,7 @@ export async function startWatchedServer(options: {
       MORROW_PASSWORD_COST: 'low',
       MORROW_ALLOW_PRIVATE_IPS: 'true',
       MORROW_URL_PREVIEWS: 'on',
+      MORROW_THREAD_SUBSCRIPTIONS: 'on',
       MORROW_MAX_DELAYED_EVENTS: '100000',
       MORROW_MAX_UPLOAD_BYTES: '100000',
       MORROW_PUBLIC_BASE_URL: 'http://127.0.0.1',
