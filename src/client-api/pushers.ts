@@ -34,7 +34,10 @@ const pusherShape = z.object({
   device_display_name: shortText.optional(),
   profile_tag: shortText.nullish(),
   lang: shortText.optional(),
-  data: jsonObject.optional(),
+  // The rest is between the app and its gateway.
+  data: jsonObject
+    .refine(({ format }) => format === undefined || typeof format === 'string', 'format: expected string')
+    .optional(),
   append: z.boolean().default(false),
 });
 

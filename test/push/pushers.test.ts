@@ -112,6 +112,7 @@ describe('pushers', () => {
         [{ ...pusher(), kind: 'pigeon' }, 'M_INVALID_PARAM'],
         [{ ...pusher(), data: {} }, 'M_MISSING_PARAM'],
         [{ ...pusher(), data: 'x' }, 'M_BAD_JSON'],
+        [pusher({}, { url: HTTPS_URL, format: 7 }), 'M_BAD_JSON'],
         [{ kind: 'http', app_id: 'a', pushkey: 'b', data: { url: HTTPS_URL } }, 'M_MISSING_PARAM'],
       ];
       for (const [body, errcode] of refusals) {
