@@ -165,7 +165,7 @@ function findOperation(
   method: string,
   path: string,
 ): Operation | undefined {
-  const bare = (path.split('?')[0] ?? path).replace(OLD_PREFIX, '/_matrix/$1/v3/');
+  const bare = (path.split(/[?#]/)[0] ?? path).replace(OLD_PREFIX, '/_matrix/$1/v3/');
   return operations
     .filter((operation) => operation.method === method && operation.pattern.test(bare))
     .toSorted((a, b) => b.literal - a.literal)[0];
