@@ -165,7 +165,7 @@ async function load(
 
 /** Slots that uncommitted changes have set already are newer than what the database says. */
 function keepNewer<K, V>(
-  snapshot: { readonly known: ReadonlyMap<K, V> },
+  snapshot: { readonly known: { has(key: K): boolean } },
   loaded: ReadonlyMap<K, V>,
 ): Map<K, V> {
   return new Map([...loaded].filter(([slot]) => !snapshot.known.has(slot)));

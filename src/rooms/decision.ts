@@ -77,8 +77,7 @@ export function evolve(snapshot: RoomSnapshot, change: RoomChange): RoomSnapshot
     roomId: change.event.roomId,
     tips: change.tips,
     state: change.currentState,
-    known:
-      change.currentDelta.size === 0 ? snapshot.known : new Map([...snapshot.known, ...change.currentDelta]),
+    known: change.currentDelta.size === 0 ? snapshot.known : snapshot.known.with(change.currentDelta),
     uncommitted: new Set([...snapshot.uncommitted, change.event.eventId]),
   };
 }

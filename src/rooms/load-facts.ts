@@ -8,7 +8,7 @@ import { findRoom, listCurrentState, type StateKeys } from '../storage/rooms.ts'
 import type { StateRoot } from '../storage/state-node.ts';
 import type { StateTrie } from '../storage/state-trie.ts';
 import type { KnownEvent } from './decision.ts';
-import type { RoomEvent, RoomSnapshot } from './snapshot.ts';
+import { NOTHING_KNOWN, type RoomEvent, type RoomSnapshot } from './snapshot.ts';
 
 /** What loading for decisions uses. */
 export interface LoadDeps {
@@ -42,7 +42,7 @@ export async function loadSnapshot(deps: LoadDeps, roomId: RoomId): Promise<Room
     version: room.version,
     tips,
     state: { kind: 'stored', root: room.stateRoot },
-    known: new Map(),
+    known: NOTHING_KNOWN,
     uncommitted: new Set(),
   };
 }

@@ -1,6 +1,7 @@
 import type { MatrixEvent, StateSlot } from '../matrix/event.ts';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import type { RoomVersionRules } from '../matrix/room-version.ts';
+import { LayeredMap } from '../util/layered-map.ts';
 import { EMPTY_STATE, type StateRoot } from '../storage/state-node.ts';
 
 /** An event of the room's graph with its interned id. */
@@ -11,6 +12,11 @@ export interface RoomEvent {
 
 /** New holders of slots; undefined empties one. */
 export type StateDelta = ReadonlyMap<StateSlot, RoomEvent | undefined>;
+
+/** Slots of the current state, as far as it was asked for. */
+export type KnownSlots = LayeredMap<StateSlot, RoomEvent | undefined>;
+
+export const NOTHING_KNOWN: KnownSlots = LayeredMap.empty();
 
 /** A state: one that is stored, or what a change makes of another. */
 export type StateVersion =
@@ -31,7 +37,7 @@ export interface RoomSnapshot {
   /** The forward extremities. */
   readonly tips: readonly RoomEvent[];
   readonly state: StateVersion;
-  readonly known: ReadonlyMap<StateSlot, RoomEvent | undefined>;
+  readonly known: KnownSlots;
   /** Decided on this snapshot's line and not committed yet. */
   readonly uncommitted: ReadonlySet<EventId>;
 }
@@ -49,7 +55,7 @@ export function emptySnapshot(
     version: 0,
     tips: [],
     state: { kind: 'stored', root: EMPTY_STATE },
-    known: new Map(),
+    known: NOTHING_KNOWN,
     uncommitted: new Set(),
   };
 }
@@ -61,5 +67,5 @@ export function knows(snapshot: RoomSnapshot, slot: StateSlot): boolean {
 
 /** The snapshot with more of the current state loaded into it. */
 export function withKnown(snapshot: RoomSnapshot, loaded: StateDelta): RoomSnapshot {
-  return { ...snapshot, known: new Map([...snapshot.known, ...loaded]) };
+  return { ...snapshot, known: snapshot.known.with(loaded) };
 }
