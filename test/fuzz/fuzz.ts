@@ -56,6 +56,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     await using server = await startWatchedServer({ databaseUrl: database.url, dataDir, appserviceDir });
     const report = await fuzzServer(server, options, { asToken, pusherUrl: outside.pusherUrl });
     report.faults.push(...(await findLasting(server)));
+    report.faults.push(...server.remarks.map((remark) => `(at the end) the server says: ${remark}`));
     return report;
   } finally {
     await rm(dataDir, { recursive: true, force: true });
@@ -118,7 +119,7 @@ async function runRound(
       note(report, request, outcome);
       const fault = findFault(request, outcome);
       if (fault !== undefined) report.faults.push(`${index}: ${request.name}: ${fault}\n${show(request)}`);
-      for (const remark of server.remarks.splice(0).filter(isFault))
+      for (const remark of server.remarks.splice(0))
         report.faults.push(`${index}: (about then) the server says: ${remark}`);
       if (server.ended() !== undefined) return;
     }
@@ -142,11 +143,6 @@ function describeOutcome(outcome: Outcome): string {
 
 /** Refusals are short. */
 const MOST_ERRCODE_PLACE = 1000;
-
-/** Warnings are about what others do: the gateway and the service of this test. */
-function isFault(remark: string): boolean {
-  return !remark.includes('"level":"warn"');
-}
 
 const SHOWN_BYTES = 1500;
 
