@@ -89,7 +89,8 @@ describe('push rules', () => {
   it('of each kind keep what belongs to the kind', async () => {
     const conditions = [
       { kind: 'event_match', key: 'type', pattern: 'm.*' },
-      { kind: 'org.example.new', x: 1 },
+      { kind: 'event_property_is', key: 'content.x', value: null },
+      { kind: 'org.example.new', x: [1] },
     ];
     for (const kind of ['override', 'underride']) {
       await put(kind, 'mine', { conditions, pattern: 'x' });
@@ -155,6 +156,10 @@ describe('push rules', () => {
       ['override', 'a', { conditions: {} }, 'M_BAD_JSON'],
       ['override', 'a', { conditions: ['x'] }, 'M_BAD_JSON'],
       ['override', 'a', { conditions: [{ key: 'x' }] }, 'M_MISSING_PARAM'],
+      ...[{ key: 1 }, { pattern: {} }, { is: 2 }, { value: [] }, { value: 1.5 }].map(
+        (part) =>
+          ['override', 'a', { conditions: [{ kind: 'of tomorrow', ...part }] }, 'M_BAD_JSON'] as const,
+      ),
       ['content', 'a', {}, 'M_MISSING_PARAM'],
       ['content', 'a', { pattern: 1 }, 'M_BAD_JSON'],
       ['content', 'a', { pattern: 'x'.repeat(2_000) }, 'M_INVALID_PARAM'],

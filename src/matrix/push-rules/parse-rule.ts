@@ -69,10 +69,22 @@ function parseConditions(value: JsonValue | undefined): readonly JsonObject[] {
   return value.map((condition) => {
     if (!isJsonObject(condition)) throw badJson('A condition must be an object');
     if (typeof condition['kind'] !== 'string') throw missingParam('Missing parameter: kind of a condition');
-    const { pattern } = condition;
-    if (typeof pattern === 'string') checkPattern(pattern);
+    checkConditionParts(condition);
     return condition;
   });
+}
+
+/** The parts that the specification has are of its types in conditions of every kind. */
+function checkConditionParts(condition: JsonObject): void {
+  for (const name of ['key', 'pattern', 'is'] as const) {
+    const part = condition[name];
+    if (part !== undefined && typeof part !== 'string') throw badJson(`${name} of a condition must be text`);
+  }
+  const { pattern, value } = condition;
+  if (typeof pattern === 'string') checkPattern(pattern);
+  const isOfParts = typeof value === 'object' && value !== null;
+  if (isOfParts || (typeof value === 'number' && !Number.isSafeInteger(value)))
+    throw badJson('value of a condition must be text, an integer, true, false or null');
 }
 
 function parsePattern(value: JsonValue | undefined): string {
