@@ -18,7 +18,7 @@ import {
 
 const C = '/_matrix/client/v3';
 const TIMEOUT_MS = 120_000;
-const TRIES = 6;
+const TRIES = 4;
 
 /** Where the specification wants an answer that tells who knows a room's id that there is one: 200 for every room, else 404. */
 const TELLS: ReadonlySet<string> = new Set(['getRoomVisibilityOnDirectory']);
