@@ -38,7 +38,8 @@ export interface FuzzReport {
 const ROUND = 1000;
 /** As many requests are under way. */
 const WIRES = 8;
-const PATIENCE_MS = 20_000;
+/** Longer than a download waits for what is still to be uploaded. */
+const PATIENCE_MS = 30_000;
 /** Long polls are left early, which is a test as well. */
 const POLL_PATIENCE_MS = 300;
 const MOST_FAULTS = 200;
