@@ -71,9 +71,20 @@ export function parseFallbackKeys(where: string, keys: JsonObject): NamedKey[] {
   return parsed;
 }
 
+/** By user, and by key of that user, texts; whose they are and whether they are right is for who gets the key to see. */
+function areSignatures(signatures: JsonValue | undefined): boolean {
+  return (
+    isJsonObject(signatures) &&
+    Object.values(signatures).every(
+      (ofUser) =>
+        isJsonObject(ofUser) && Object.values(ofUser).every((signature) => typeof signature === 'string'),
+    )
+  );
+}
+
 function isKey(key: JsonValue): boolean {
   if (typeof key === 'string') return true;
-  if (!isJsonObject(key) || typeof key['key'] !== 'string' || !isJsonObject(key['signatures'])) return false;
+  if (!isJsonObject(key) || typeof key['key'] !== 'string' || !areSignatures(key['signatures'])) return false;
   signedPartOf(key);
   return true;
 }

@@ -100,6 +100,8 @@ describe('uploading and querying keys', () => {
     await refuse(bob, { one_time_keys: { nameless: 'key' } }, 'M_INVALID_PARAM');
     await refuse(bob, { one_time_keys: { 'signed_curve25519:A': 7 } }, 'M_BAD_JSON');
     await refuse(bob, { one_time_keys: { 'signed_curve25519:A': { key: 'unsigned' } } }, 'M_BAD_JSON');
+    for (const signatures of [[], { [bob.userId]: 'signed' }, { [bob.userId]: { 'ed25519:A': 1 } }])
+      await refuse(bob, { one_time_keys: { 'signed_curve25519:A': { key: 'k', signatures } } }, 'M_BAD_JSON');
     await refuse(bob, { fallback_keys: oneTimeKeys(bob, ['A', 'B']) }, 'M_INVALID_PARAM');
     assert.deepEqual(at(await query(bob, bob), 'device_keys', bob.userId), {});
     assert.equal((await request(server, 'POST', '/_matrix/client/v3/keys/upload', { body: {} })).status, 401);
