@@ -37,7 +37,6 @@ export interface Stage {
 const STEP_PATIENCE_MS = 60_000;
 const SERVER_NAME = 'localhost';
 const VIEWPORT = { width: 1280, height: 800 };
-const SUN = '<svg width="320" height="180"><circle cx="230" cy="90" r="45" fill="#ffe08a"/></svg>';
 
 /** Starts a homeserver, the client and browsers, lets people live the story, and ends all of them. */
 export async function perform(play: Play, { program, out, roomVersion, report }: Stage): Promise<Outcome> {
@@ -82,11 +81,12 @@ async function open(browser: Browser, homeserverUrl: string, username: string): 
   return { username, password: `${username} is not a lighthouse`, page: await context.newPage(), traffic };
 }
 
-/** Some picture that no client has by itself. */
+/** Some picture that no client has by itself. Drawn without reading one: of a server in this process sharp reads little. */
 async function paint(): Promise<Scene['picture']> {
   const widthPx = 320;
+  const sun = { width: 90, height: 90, channels: 3, background: '#ffe08a' } as const;
   const bytes = await sharp({ create: { width: widthPx, height: 180, channels: 3, background: '#d9662b' } })
-    .composite([{ input: Buffer.from(SUN) }])
+    .composite([{ input: { create: sun }, left: 185, top: 45 }])
     .png()
     .toBuffer();
   return { bytes, widthPx };
