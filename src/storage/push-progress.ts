@@ -125,9 +125,9 @@ export function listCurrentStateOfRooms(
 ): Promise<StoredEvent[]> {
   return listEventsWhere(
     db,
-    sql`e.event_nid in (
+    sql`e.event_nid = any(array(
       select event_nid from current_state
-      where room_nid = any(${roomNids}::bigint[]) and state_key_nid = any(${stateKeyNids}::bigint[]))`,
+      where room_nid = any(${roomNids}::bigint[]) and state_key_nid = any(${stateKeyNids}::bigint[])))`,
   );
 }
 

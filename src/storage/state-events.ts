@@ -36,9 +36,9 @@ export function listCurrentStateEventsIn(
   if (stateKeyNids.length === 0) return Promise.resolve([]);
   return listEventsWhere(
     db,
-    sql`e.event_nid in (
+    sql`e.event_nid = any(array(
       select event_nid from current_state
-      where room_nid = ${roomNid} and state_key_nid = any(${stateKeyNids}::bigint[]))`,
+      where room_nid = ${roomNid} and state_key_nid = any(${stateKeyNids}::bigint[])))`,
   );
 }
 
