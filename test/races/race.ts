@@ -7,10 +7,11 @@ export function roundsOf(usual: number): number {
   return Number.isInteger(wanted) && wanted > 0 ? wanted : usual;
 }
 
-/** Runs `work` after a random number of round trips to the database and turns of the event loop. */
-export async function soon<T>(world: FutureWorld, work: () => Promise<T>): Promise<T> {
-  const [trips = 0, turns = 0] = world.deps.random.bytes(2);
-  for (let count = 0; count < trips % 6; count += 1) await world.database.database.pool.query('select 1');
+/** Runs `work` after a random number of round trips to the database, fewer than `trips`, and turns of the event loop. */
+export async function soon<T>(world: FutureWorld, work: () => Promise<T>, trips = 6): Promise<T> {
+  const [waited = 0, turns = 0] = world.deps.random.bytes(2);
+  for (let count = 0; count < waited % trips; count += 1)
+    await world.database.database.pool.query('select 1');
   for (let count = 0; count < turns % 8; count += 1) await new Promise((resolve) => setImmediate(resolve));
   return work();
 }
