@@ -41,7 +41,7 @@ describe('readers who are woken by one change', () => {
       for (const answer of await Promise.all(waiting))
         assert.deepEqual(named(answer.room('join', roomId)?.timeline), ['to all']);
     });
-  assert.ok(queries <= READERS.length * MOST_QUERIES_EACH + MOST_SHARED, `${queries} queries`);
+    assert.ok(queries <= READERS.length * MOST_QUERIES_EACH + MOST_SHARED, `${queries} queries`);
   });
 
   it('see what became of an event since another read it', async () => {
