@@ -35,8 +35,9 @@ export async function listStandings(
   user: { readonly userId: UserId; readonly userNid: number },
   rooms: readonly RoomMembership[],
   range: Range,
-): Promise<Standing[]> {
+): Promise<readonly Standing[]> {
   const changed = rooms.filter((room) => room.position > (range.since ?? -Infinity));
+  if (range.since !== undefined && changed.length === 0) return asBefore(rooms);
   const standings = await mapTogether(changed, (room) => findStanding(deps, user.userId, room, range));
   const unchanged = rooms
     .filter((room) => room.position <= (range.since ?? -Infinity))
@@ -50,6 +51,17 @@ export async function listStandings(
     left.map((standing) => standing.roomNid),
   );
   return known.filter((standing) => !forgotten.has(standing.roomNid));
+}
+
+const asBeforeOf = new WeakMap<readonly RoomMembership[], readonly Standing[]>();
+
+/** The standings where nothing has changed: made once for each list of rooms, which many answers share. */
+function asBefore(rooms: readonly RoomMembership[]): readonly Standing[] {
+  const known = asBeforeOf.get(rooms);
+  if (known !== undefined) return known;
+  const standings = rooms.map((room): Standing => ({ ...room, before: room.membership }));
+  asBeforeOf.set(rooms, standings);
+  return standings;
 }
 
 /** Whether the membership changed after a position; everything is new to a client that knows nothing. */

@@ -51,12 +51,12 @@ export async function sync(
     since: token === undefined ? undefined : await arriveAt(deps, viewer, token, newest),
     fullState: request.fullState,
     stateAfter: request.stateAfter,
+    waits: token !== undefined && !request.fullState && request.timeoutMs > 0,
   };
   const untilMs = deps.clock.nowMs() + Math.min(Math.max(request.timeoutMs, 0), LONGEST_WAIT_MS);
-  const waits = reading.since !== undefined && !request.fullState && request.timeoutMs > 0;
   for (let isWoken = false; ; isWoken = true) {
     const { body, hasNews } = await readOnce(reading, waiter, newest);
-    if (hasNews || !waits) return body;
+    if (hasNews || !reading.waits) return body;
     // What wakes without bringing news may be that the account was locked.
     if (isWoken) await requireUnlocked(deps, viewer.userNid);
     if ((await waiter.next(untilMs, signal)) !== 'woken') return body;
@@ -71,6 +71,8 @@ interface Reading {
   readonly since: number | undefined;
   readonly fullState: boolean;
   readonly stateAfter: StateAfterKey | undefined;
+  /** Whether the request waits where there are no news. */
+  readonly waits: boolean;
 }
 
 /**
@@ -82,8 +84,10 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
   waiter.hasRead(newest);
   const rooms = await syncFeed.roomsOf(viewer.userNid);
   const joined = rooms.filter((room) => room.membership === 'join').map((room) => room.roomNid);
-  waiter.watch(joined);
-  if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
+  if (reading.waits) {
+    waiter.watch(joined);
+    if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
+  }
   const { since } = reading;
   const sticky = await readNewSticky(deps, joined, since, newest);
   const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
