@@ -13,7 +13,7 @@ const TEXTS: ReadonlyMap<string, { readonly key: SearchKey; readonly member: str
 /** The types of events that can be searched for. */
 export const SEARCHABLE_TYPES: readonly string[] = [...TEXTS.keys()];
 
-/** The text that an event is found by, if it has any. Of an edit that is what it puts in the place of the old one. */
+/** The text that an event is found by, if there is one. Of an edit that is what it puts in the place of the old one. */
 export function searchableText(
   type: string,
   content: JsonObject,

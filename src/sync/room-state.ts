@@ -42,7 +42,7 @@ export async function renderRoom(
   state: readonly StoredEvent[],
   sticky: readonly StoredEvent[] = [],
 ): Promise<JsonObject> {
-  // In one go, because that takes as many queries as any one of them.
+  // In one go, because that takes no more queries than one of them does.
   const events = [...timeline.events, ...state, ...sticky];
   const rendered = await renderFiltered(scope.deps, scope.viewer, scope.filter, events);
   const stateStart = timeline.events.length;

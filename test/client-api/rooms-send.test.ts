@@ -232,7 +232,7 @@ describe('sending to a room', () => {
       });
     }
 
-    it('may be sent as any other event too', async () => {
+    it('may be sent like any other event too', async () => {
       const roomId = await makeRoom(server, alice, { room_version: '10' });
       const eventId = await say(server, alice, roomId, 'oops');
       const reply = await send(alice, roomId, 'r', { redacts: eventId }, 'm.room.redaction');

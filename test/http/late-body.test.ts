@@ -15,7 +15,7 @@ describe('a body that is parsed late', () => {
     for (const body of [undefined, [], 'text', { name: 1 }]) parseBody(lateBody, body, false);
   });
 
-  it('is refused as any other body once it is parsed', () => {
+  it('is refused like any other body once it is parsed', () => {
     assert.throws(parseLate(undefined), refusal(400, 'M_NOT_JSON'));
     assert.throws(parseLate([]), refusal(400, 'M_BAD_JSON'));
     assert.throws(parseLate({}), refusal(400, 'M_MISSING_PARAM'));

@@ -101,7 +101,7 @@ export const delayedCalls: readonly Scenario[] = [
       if (probe.status === 404) return;
       const nonsense = await stage.peer.ask('POST', `${base}/conformance_nonsense`, { body: {} });
       if (nonsense.status === 404) throw new NotApplicable('the peer has that endpoint');
-      const sentence = `the probe is answered with ${probe.status}, as any path is: clients take that for a yes`;
+      const sentence = `the probe is answered with ${probe.status}, like any path: clients take that for a yes`;
       check(false, sentence, probe);
     },
     { dialects: ['query'] },
