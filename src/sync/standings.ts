@@ -37,11 +37,9 @@ export async function listStandings(
   range: Range,
 ): Promise<readonly Standing[]> {
   const changed = rooms.filter((room) => room.position > (range.since ?? -Infinity));
-  if (range.since !== undefined && changed.length === 0) return asBefore(rooms);
+  if (range.since !== undefined && changed.length === 0) return allAsBefore(rooms);
   const standings = await mapTogether(changed, (room) => findStanding(deps, user.userId, room, range));
-  const unchanged = rooms
-    .filter((room) => room.position <= (range.since ?? -Infinity))
-    .map((room): Standing => ({ ...room, before: room.membership }));
+  const unchanged = rooms.filter((room) => room.position <= (range.since ?? -Infinity)).map(asBefore);
   const known = [...standings.filter((standing) => standing !== undefined), ...unchanged];
   if (range.since !== undefined) return known;
   const left = known.filter(hasLeft);
@@ -56,12 +54,16 @@ export async function listStandings(
 const asBeforeOf = new WeakMap<readonly RoomMembership[], readonly Standing[]>();
 
 /** The standings where nothing has changed: made once for each list of rooms, which many answers share. */
-function asBefore(rooms: readonly RoomMembership[]): readonly Standing[] {
+function allAsBefore(rooms: readonly RoomMembership[]): readonly Standing[] {
   const known = asBeforeOf.get(rooms);
   if (known !== undefined) return known;
-  const standings = rooms.map((room): Standing => ({ ...room, before: room.membership }));
+  const standings = rooms.map(asBefore);
   asBeforeOf.set(rooms, standings);
   return standings;
+}
+
+function asBefore(room: RoomMembership): Standing {
+  return { ...room, before: room.membership };
 }
 
 /** Whether the membership changed after a position; everything is new to a client that knows nothing. */
