@@ -8,6 +8,7 @@ import {
   makeGuest,
   makeRoom,
   makeTwo,
+  memberEventOf,
   membershipOf,
   objectsAt,
   pathOf,
@@ -56,8 +57,7 @@ describe('guests in a room', () => {
     assert.deepEqual(await memberships(roomId, ...guests, alice, bob), ['leave', 'leave', 'join', 'join']);
     const [guest] = guests;
     assert.ok(guest);
-    const path = `${pathOf(roomId, 'state', 'm.room.member', guest.userId)}?format=event`;
-    const leave = await succeed(server, 'GET', path, { token: alice });
+    const leave = await memberEventOf(server, alice, roomId, guest);
     assert.deepEqual([leave['sender'], leave['content']], [guest.userId, { membership: 'leave' }]);
     const join = await act(server, guest, roomId, 'join');
     assert.deepEqual(refusalOf(join), [403, 'M_GUEST_ACCESS_FORBIDDEN']);

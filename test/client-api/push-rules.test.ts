@@ -19,9 +19,7 @@ describe('push rules', () => {
   });
   after(() => server[Symbol.asyncDispose]());
   beforeEach(async () => {
-    const [user] = await makeUsers(server, 'alice');
-    assert.ok(user);
-    alice = user;
+    [alice] = await makeUsers(server, 'alice');
   });
 
   const path = (...parts: readonly string[]): string => clientPath('pushrules', 'global', ...parts);

@@ -31,9 +31,7 @@ describe('related events', () => {
   let sent = 0;
   before(async () => {
     server = await startTestServer();
-    const [first, second, third] = await makeUsers(server, 'alice', 'bob', 'carol');
-    assert.ok(first !== undefined && second !== undefined && third !== undefined);
-    [alice, bob, carol] = [first, second, third];
+    [alice, bob, carol] = await makeUsers(server, 'alice', 'bob', 'carol');
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -28,9 +28,7 @@ describe('room aliases', () => {
   let made = 0;
   before(async () => {
     server = await startTestServer();
-    const users = await makeUsers(server, 'alice', 'bob', 'carol');
-    assert.ok(users[0] !== undefined && users[1] !== undefined && users[2] !== undefined);
-    [alice, bob, carol] = [users[0], users[1], users[2]];
+    [alice, bob, carol] = await makeUsers(server, 'alice', 'bob', 'carol');
   });
   after(() => server[Symbol.asyncDispose]());
 

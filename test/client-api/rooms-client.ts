@@ -14,15 +14,19 @@ type Reachable = Pick<TestServer, 'baseUrl'>;
 let made = 0;
 
 /** New users with these names and a number that nobody else has. */
-export async function makeUsers(server: Reachable, ...names: readonly string[]): Promise<TestUser[]> {
+export async function makeUsers<Names extends readonly string[]>(
+  server: Reachable,
+  ...names: Names
+): Promise<{ readonly [Index in keyof Names]: TestUser }> {
   const users: TestUser[] = [];
   for (const name of names) users.push(await registerUser(server, `${name}${made++}`));
-  return users;
+  // One for each name, which TypeScript cannot see of a loop.
+  return users as { readonly [Index in keyof Names]: TestUser };
 }
 
-/** As {@link makeUsers}, for tests that want two. */
-export async function makeTwo(server: Reachable): Promise<[TestUser, TestUser]> {
-  return [await registerUser(server, `alice${made++}`), await registerUser(server, `bob${made++}`)];
+/** As {@link makeUsers}, for tests that want the same two as ever. */
+export function makeTwo(server: Reachable): Promise<readonly [TestUser, TestUser]> {
+  return makeUsers(server, 'alice', 'bob');
 }
 
 export async function makeGuest(server: Reachable): Promise<TestUser> {
@@ -116,6 +120,17 @@ export async function membershipOf(
   member: TestUser,
 ): Promise<JsonValue | undefined> {
   return (await getState(server, viewer, roomId, 'm.room.member', member.userId))['membership'];
+}
+
+/** The event that says what the member is, as somebody in the room sees it. */
+export function memberEventOf(
+  server: Reachable,
+  viewer: TestUser,
+  roomId: string,
+  member: TestUser,
+): Promise<JsonObject> {
+  const path = `${pathOf(roomId, 'state', 'm.room.member', member.userId)}?format=event`;
+  return succeed(server, 'GET', path, { token: viewer });
 }
 
 /** Status and errcode: what a refusal is told by. */

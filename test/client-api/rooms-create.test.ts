@@ -181,7 +181,6 @@ describe('POST /createRoom', () => {
 
     it('adds the invitees of a trusted chat to the creators, each once', async () => {
       const [carol] = await makeUsers(server, 'carol');
-      assert.ok(carol !== undefined);
       const roomId = await makeRoom(server, alice, {
         preset: 'trusted_private_chat',
         invite: [bob.userId],

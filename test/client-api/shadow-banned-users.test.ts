@@ -39,9 +39,7 @@ describe('a shadow-banned user', () => {
     admin = await registerAdmin(server, 'admin');
   });
   beforeEach(async () => {
-    const [first, second, third] = await makeUsers(server, 'alice', 'bob', 'carol');
-    assert.ok(first !== undefined && second !== undefined && third !== undefined);
-    [alice, bob, carol] = [first, second, third];
+    [alice, bob, carol] = await makeUsers(server, 'alice', 'bob', 'carol');
   });
   after(() => server[Symbol.asyncDispose]());
 

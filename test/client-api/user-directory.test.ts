@@ -27,7 +27,7 @@ describe('a search for users', () => {
   });
   after(() => server[Symbol.asyncDispose]());
   beforeEach(async () => {
-    [alice, bob, eve] = (await makeUsers(server, 'alice', 'bob', 'eve')) as [TestUser, TestUser, TestUser];
+    [alice, bob, eve] = await makeUsers(server, 'alice', 'bob', 'eve');
   });
 
   const search = (user: TestUser, term: string, more: JsonObject = {}): Promise<JsonObject> =>
@@ -131,11 +131,7 @@ describe('a search for users', () => {
   });
 
   it('puts who is meant first, and says when there are more', async () => {
-    const [exact, begins, second] = (await makeUsers(server, 'u', 'u', 'u')) as [
-      TestUser,
-      TestUser,
-      TestUser,
-    ];
+    const [exact, begins, second] = await makeUsers(server, 'u', 'u', 'u');
     for (const [user, displayname] of [
       [second, 'Bert Zaphod'],
       [begins, 'Zaphod Beeblebrox'],
@@ -184,7 +180,7 @@ describe('a search for users', () => {
 
   it('finds everyone where the configuration says so', async () => {
     await using open = await startTestServer({ config: { userDirectorySearchAllUsers: true } });
-    const [carol, dave] = (await makeUsers(open, 'carol', 'dave')) as [TestUser, TestUser];
+    const [carol, dave] = await makeUsers(open, 'carol', 'dave');
     const body = { search_term: nameOf(carol) };
     const found = await succeed(open, 'POST', SEARCH, { token: dave, body });
     assert.deepEqual(
