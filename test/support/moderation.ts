@@ -1,18 +1,15 @@
 import { createHmac } from 'node:crypto';
-import { succeed, textAt, type TestServer, type TestUser } from './server.ts';
+import { REGISTRATION_SHARED_SECRET, succeed, textAt, type TestServer, type TestUser } from './server.ts';
 
 type Reachable = Pick<TestServer, 'baseUrl'>;
 type Restriction = 'lock' | 'suspend' | 'shadow_ban';
-
-/** The secret that test servers are configured with. */
-const SECRET = 'test secret';
 
 /** Makes an administrator and logs them in. */
 export async function registerAdmin(server: Reachable, localpart: string): Promise<TestUser> {
   const path = '/_synapse/admin/v1/register';
   const nonce = textAt(await succeed(server, 'GET', path), 'nonce');
   const password = `the password of ${localpart}`;
-  const mac = createHmac('sha1', SECRET)
+  const mac = createHmac('sha1', REGISTRATION_SHARED_SECRET)
     .update([nonce, localpart, password, 'admin'].join('\0'))
     .digest('hex');
   const body = await succeed(server, 'POST', path, {

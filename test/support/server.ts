@@ -12,6 +12,9 @@ import { checkedFetch } from './spec-check.ts';
 import type { DatabaseLimits } from '../../src/storage/database.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
+/** What registers accounts at test servers, administrators among them. */
+export const REGISTRATION_SHARED_SECRET = 'test secret';
+
 /** A whole server on a database of its own, on a free port of 127.0.0.1. */
 export interface LiveTestServer extends AsyncDisposable {
   readonly baseUrl: string;
@@ -59,7 +62,7 @@ async function launch(options: TestServerOptions, clock: Clock): Promise<LiveTes
     databaseUrl: database.url,
     listen: { host: '127.0.0.1', port: 0 },
     registration: 'open',
-    registrationSharedSecret: 'test secret',
+    registrationSharedSecret: REGISTRATION_SHARED_SECRET,
     rateLimits: false,
     passwordCost: 'low',
     ...options.config,
