@@ -1,9 +1,10 @@
 import type { Endpoint } from '../../src/http/endpoint.ts';
 import { listParamNames } from '../../src/http/path-params.ts';
 import type { Chance } from './chance.ts';
+import type { Draft } from './draft.ts';
 import { breakText, mutateJson } from './mutate.ts';
 import { oddText } from './odd-values.ts';
-import { plausibleBody, type Draft } from './plausible-bodies.ts';
+import { plausibleBody } from './plausible-bodies.ts';
 import { oddQueryEntry, plausibleParams, plausibleQuery } from './plausible-paths.ts';
 import { TINY_PNG, type Scene, type SceneRoom } from './scene.ts';
 

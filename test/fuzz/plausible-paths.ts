@@ -1,6 +1,6 @@
 import type { Chance } from './chance.ts';
+import { DEHYDRATED, type Draft } from './draft.ts';
 import { oddNumeral, oddText, oddToken } from './odd-values.ts';
-import { DEHYDRATED, type Draft } from './plausible-bodies.ts';
 
 const EVENT_TYPES = [
   'm.room.message',

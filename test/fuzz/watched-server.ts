@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { SHARED_SECRET } from './plausible-bodies.ts';
+import { REGISTRATION_SHARED_SECRET } from '../support/server.ts';
 import type { MemoryInUse } from './tell-memory.ts';
 
 /** The real program in a process of its own, with an eye on its log and its memory. */
@@ -35,7 +35,7 @@ export async function startWatchedServer(options: {
       MORROW_APPSERVICES: options.appserviceDir,
       MORROW_LISTEN: '127.0.0.1:0',
       MORROW_REGISTRATION: 'open',
-      MORROW_REGISTRATION_SHARED_SECRET: SHARED_SECRET,
+      MORROW_REGISTRATION_SHARED_SECRET: REGISTRATION_SHARED_SECRET,
       MORROW_RATE_LIMITS: 'off',
       MORROW_PASSWORD_COST: 'low',
       MORROW_ALLOW_PRIVATE_IPS: 'true',

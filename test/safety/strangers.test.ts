@@ -3,7 +3,8 @@ import { allEndpoints } from '../../src/server/endpoints.ts';
 import { listParamNames } from '../../src/http/path-params.ts';
 import { isJsonObject } from '../../src/util/json.ts';
 import { Chance } from '../fuzz/chance.ts';
-import { plausibleBody, type Draft } from '../fuzz/plausible-bodies.ts';
+import type { Draft } from '../fuzz/draft.ts';
+import { plausibleBody } from '../fuzz/plausible-bodies.ts';
 import { plausibleParams, plausibleQuery } from '../fuzz/plausible-paths.ts';
 import { makeScene, type Scene, type SceneRoom } from '../fuzz/scene.ts';
 import {
