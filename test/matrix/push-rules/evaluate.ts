@@ -54,6 +54,7 @@ export function rule(kind: PushRuleKind, ruleId: string, parts: Partial<UserPush
   return { kind, ruleId, enabled: true, conditions: [], pattern: undefined, actions: [], ...parts };
 }
 
+/** A text without mentions. */
 export function message(body: string): JsonObject {
   return { type: 'm.room.message', content: { msgtype: 'm.text', body } };
 }
