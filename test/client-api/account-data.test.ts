@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
+import { logInAgain } from '../support/logins.ts';
 import type { JsonObject, JsonValue } from '../../src/util/json.ts';
 import {
   request,
   startTestServer,
   succeed,
-  textAt,
   type TestReply,
   type TestServer,
   type TestUser,
 } from '../support/server.ts';
 import { accountDataIn, clientPath, syncAs } from './facts-client.ts';
-import { makeGuest, makeRoom, makeTwo, nameOf, objectAt, refusalOf } from './rooms-client.ts';
+import { makeGuest, makeRoom, makeTwo, objectAt, refusalOf } from './rooms-client.ts';
 
 describe('account data', () => {
   let server: TestServer;
@@ -34,16 +34,6 @@ describe('account data', () => {
     clientPath('user', alice.userId, 'rooms', roomId, 'tags', ...tag);
   const put = (path: string, body: JsonObject, token = alice): Promise<TestReply> =>
     request(server, 'PUT', path, { token, body });
-  const logIn = async (user: TestUser): Promise<TestUser> => {
-    const body = await succeed(server, 'POST', clientPath('login'), {
-      body: {
-        type: 'm.login.password',
-        identifier: { type: 'm.id.user', user: user.userId },
-        password: `the password of ${nameOf(user)}`,
-      },
-    });
-    return { ...user, accessToken: textAt(body, 'access_token'), deviceId: textAt(body, 'device_id') };
-  };
   const get = (path: string, token = alice): Promise<TestReply> => request(server, 'GET', path, { token });
 
   it('is kept as it was written, of a room and of none apart', async () => {
@@ -147,7 +137,7 @@ describe('account data', () => {
     const types = ['m.local_notification_settings.', 'org.matrix.msc3890.local_notification_settings.'];
     const paths = types.map((type) => globalPath(type + alice.deviceId));
     for (const path of paths) await put(path, { is_silenced: true });
-    const other = await logIn(alice);
+    const other = await logInAgain(server, alice);
     await put(globalPath(`${types[0]}${other.deviceId}`), { is_silenced: true });
     const { next } = await syncAs(server, other);
     await succeed(server, 'POST', clientPath('logout'), { token: alice, body: {} });

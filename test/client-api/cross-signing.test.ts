@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { signJson } from '../../src/matrix/signing.ts';
 import type { JsonObject } from '../../src/util/json.ts';
-import {
-  at,
-  assertRefused,
-  crossSigning,
-  logInAgain,
-  postKeys,
-  tryKeys,
-  withPassword,
-} from '../support/encryption.ts';
+import { at, assertRefused, crossSigning, postKeys, tryKeys, withPassword } from '../support/encryption.ts';
+import { logInAgain, passwordOf } from '../support/logins.ts';
 import {
   registerUser,
   request,
@@ -109,11 +102,7 @@ describe('cross-signing', () => {
       assertRefused(await tryKeys(server, alice, UPLOAD, upload), 403, 'M_FORBIDDEN');
       await postKeys(server, alice, UPLOAD, { master_key: upload.master_key });
       const login = await request(server, 'POST', '/_matrix/client/v3/login', {
-        body: {
-          type: 'm.login.password',
-          ...(at(withPassword(alice, {}), 'auth') as object),
-          device_id: master.publicKey,
-        },
+        body: { ...passwordOf(alice), device_id: master.publicKey },
       });
       assertRefused(login, 403, 'M_FORBIDDEN');
     });

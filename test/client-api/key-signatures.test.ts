@@ -8,12 +8,12 @@ import {
   crossSigning,
   deviceKeyOf,
   deviceKeys,
-  logInAgain,
   postKeys,
   publishDevice,
   tryKeys,
   withPassword,
 } from '../support/encryption.ts';
+import { logInAgain } from '../support/logins.ts';
 import { registerUser, startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 
 const UPLOAD = 'device_signing/upload';

@@ -4,13 +4,13 @@ import {
   at,
   deviceKeyOf,
   deviceKeys,
-  logInAgain,
   namedKey,
   oneTimeKeys,
   postKeys,
   publishDevice,
   tryKeys,
 } from '../support/encryption.ts';
+import { logInAgain } from '../support/logins.ts';
 import {
   registerUser,
   request,

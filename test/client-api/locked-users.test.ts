@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { passwordOf } from '../support/logins.ts';
 import { registerAdmin, restrict } from '../support/moderation.ts';
 import {
   request,
@@ -29,12 +30,7 @@ describe('a locked user', () => {
 
   const logIn = (user: TestUser): ReturnType<typeof request> =>
     request(server, 'POST', `${C}/login`, {
-      body: {
-        type: 'm.login.password',
-        identifier: { type: 'm.id.user', user: user.userId },
-        password: `the password of ${user.userId.slice(1, user.userId.indexOf(':'))}`,
-        refresh_token: true,
-      },
+      body: { ...passwordOf(user), refresh_token: true },
     });
 
   it('is refused everywhere, with the advice to keep the session', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { passwordOf } from '../support/logins.ts';
 import type { JsonObject, JsonValue } from '../../src/util/json.ts';
 import {
   request,
@@ -119,12 +120,10 @@ describe('profiles', () => {
   });
 
   it('end with the account', async () => {
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: alice.userId },
-      password: `the password of ${alice.userId.slice(1).split(':')[0]}`,
-    };
-    await succeed(server, 'POST', clientPath('account', 'deactivate'), { token: alice, body: { auth } });
+    await succeed(server, 'POST', clientPath('account', 'deactivate'), {
+      token: alice,
+      body: { auth: passwordOf(alice) },
+    });
     assert.deepEqual(refusalOf(await get(alice)), [404, 'M_NOT_FOUND']);
   });
 

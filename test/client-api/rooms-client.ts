@@ -4,6 +4,7 @@ import {
   request,
   succeed,
   textAt,
+  userIn,
   type TestReply,
   type TestServer,
   type TestUser,
@@ -30,12 +31,7 @@ export function makeTwo(server: Reachable): Promise<readonly [TestUser, TestUser
 }
 
 export async function makeGuest(server: Reachable): Promise<TestUser> {
-  const body = await succeed(server, 'POST', '/_matrix/client/v3/register?kind=guest', { body: {} });
-  return {
-    userId: textAt(body, 'user_id'),
-    accessToken: textAt(body, 'access_token'),
-    deviceId: textAt(body, 'device_id'),
-  };
+  return userIn(await succeed(server, 'POST', '/_matrix/client/v3/register?kind=guest', { body: {} }));
 }
 
 /** A room, public unless `wishes` says otherwise. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { logInAgain } from '../support/logins.ts';
 import type { JsonObject } from '../../src/util/json.ts';
 import {
   request,
@@ -14,7 +15,6 @@ import {
   makeRoom,
   makeSharedRoom,
   makeTwo,
-  nameOf,
   objectAt,
   objectsAt,
   pathOf,
@@ -44,22 +44,6 @@ describe('sending to a room', () => {
   ): Promise<TestReply> => request(server, 'PUT', pathOf(roomId, 'send', type, txnId), { token: user, body });
   const read = (user: TestUser, roomId: string, eventId: string): Promise<JsonObject> =>
     succeed(server, 'GET', pathOf(roomId, 'event', eventId), { token: user });
-  const logIn = async (user: TestUser, deviceId?: string): Promise<TestUser> => {
-    const localpart = nameOf(user);
-    const body = await succeed(server, 'POST', '/_matrix/client/v3/login', {
-      body: {
-        type: 'm.login.password',
-        identifier: { type: 'm.id.user', user: user.userId },
-        password: `the password of ${localpart}`,
-        ...(deviceId === undefined ? {} : { device_id: deviceId }),
-      },
-    });
-    return {
-      userId: user.userId,
-      accessToken: textAt(body, 'access_token'),
-      deviceId: textAt(body, 'device_id'),
-    };
-  };
   const countMessages = async (roomId: string): Promise<number> => {
     const page = await succeed(server, 'GET', `${pathOf(roomId, 'messages')}?limit=100`, { token: alice });
     return objectsAt(page, 'chunk').filter((event) => event['type'] === 'm.room.message').length;
@@ -99,7 +83,7 @@ describe('sending to a room', () => {
       const other = await makeRoom(server, alice);
       const replies = [
         await send(alice, roomId, 'same', TEXT),
-        await send(await logIn(alice), roomId, 'same', TEXT),
+        await send(await logInAgain(server, alice), roomId, 'same', TEXT),
         await send(alice, other, 'same', TEXT),
         await send(alice, roomId, 'same', TEXT, 'm.sticker'),
       ];
@@ -116,7 +100,7 @@ describe('sending to a room', () => {
     it('shows the id to the device that sent it, also after a new login', async () => {
       const roomId = await makeRoom(server, alice);
       const eventId = textAt((await send(alice, roomId, 'again', TEXT)).body, 'event_id');
-      const again = await logIn(alice, alice.deviceId);
+      const again = await logInAgain(server, alice, alice.deviceId);
       const seen = objectAt(await read(again, roomId, eventId), 'unsigned')['transaction_id'];
       assert.equal(seen, 'again');
       assert.equal(
@@ -132,7 +116,7 @@ describe('sending to a room', () => {
       const seen = async (user: TestUser): Promise<unknown> =>
         objectAt(await read(user, roomId, eventId), 'unsigned')['transaction_id'];
       assert.deepEqual(
-        [await seen(alice), await seen(await logIn(alice)), await seen(bob)],
+        [await seen(alice), await seen(await logInAgain(server, alice)), await seen(bob)],
         ['mine', undefined, undefined],
       );
     });

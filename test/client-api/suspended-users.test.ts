@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { passwordOf } from '../support/logins.ts';
 import { allEndpoints } from '../../src/server/endpoints.ts';
 import { registerAdmin, restrict } from '../support/moderation.ts';
 import {
@@ -178,9 +179,7 @@ describe('a suspended user', () => {
 
   it('logs in, changes the password, logs out and ends the account', async () => {
     await suspend();
-    const localpart = bob.userId.slice(1, bob.userId.indexOf(':'));
-    const password = `the password of ${localpart}`;
-    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: localpart }, password };
+    const auth = passwordOf(bob);
     const second = textAt(await succeed(server, 'POST', `${C}/login`, { body: auth }), 'access_token');
     const body = { auth, new_password: 'another', logout_devices: false };
     assert.equal((await ask('POST', `${C}/account/password`, body)).status, 200);

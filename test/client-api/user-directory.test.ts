@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { passwordOf } from '../support/logins.ts';
 import type { JsonObject } from '../../src/util/json.ts';
 import { request, startTestServer, succeed, type TestServer, type TestUser } from '../support/server.ts';
 import { clientPath } from './facts-client.ts';
@@ -164,16 +165,11 @@ describe('a search for users', () => {
 
   it('finds no deactivated users', async () => {
     await makeRoom(server, alice);
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: alice.userId },
-      password: `the password of ${nameOf(alice)}`,
-    };
     const path = '/_matrix/client/v3/account/deactivate';
     const { body } = await request(server, 'POST', path, { token: alice, body: {} });
     await succeed(server, 'POST', path, {
       token: alice,
-      body: { auth: { ...auth, session: body['session'] } },
+      body: { auth: { ...passwordOf(alice), session: body['session'] } },
     });
     assert.deepEqual(await finds(eve, nameOf(alice)), []);
   });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { logInAgain } from '../support/logins.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase } from '../support/database.ts';
-import { succeed, textAt, type TestUser } from '../support/server.ts';
+import type { TestUser } from '../support/server.ts';
 import { call, message } from './future-world.ts';
 import { C, refusalOf, startFutureServer, type FutureServer } from './future-server.ts';
 
@@ -39,14 +40,7 @@ describe('the transaction id of a future', () => {
 
   it('counts for one device only (16)', async () => {
     const first = await server.made(alice, roomId, body, 'same');
-    const login = await succeed(server.server, 'POST', `${C}/login`, {
-      body: {
-        type: 'm.login.password',
-        identifier: { type: 'm.id.user', user: 'alice' },
-        password: 'the password of alice',
-      },
-    });
-    const elsewhere = { ...alice, accessToken: textAt(login, 'access_token') };
+    const elsewhere = await logInAgain(server.server, alice);
     const second = await server.made(elsewhere, roomId, body, 'same');
     assert.notEqual(second['future_token'], first['future_token']);
     assert.deepEqual(await server.bodies(roomId, alice), ['now', 'now']);

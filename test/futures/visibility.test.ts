@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { makeGuest } from '../client-api/rooms-client.ts';
+import { passwordOf } from '../support/logins.ts';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
-import { succeed, textAt, type TestUser } from '../support/server.ts';
+import { succeed, type TestUser } from '../support/server.ts';
 import { call, message } from './future-world.ts';
 import {
   C,
@@ -170,12 +172,7 @@ describe('what is seen of futures', () => {
   });
 
   it('all endpoints are open to guests, who are users of the room (43)', async () => {
-    const guest = await succeed(server.server, 'POST', `${C}/register?kind=guest`, { body: {} });
-    const user = {
-      userId: textAt(guest, 'user_id'),
-      accessToken: textAt(guest, 'access_token'),
-      deviceId: textAt(guest, 'device_id'),
-    };
+    const user = await makeGuest(server.server);
     await server.setState(roomId, alice, 'm.room.guest_access', '', { guest_access: 'can_join' });
     await succeed(server.server, 'POST', `${C}/rooms/${encodeURIComponent(roomId)}/join`, {
       token: user,
@@ -213,12 +210,7 @@ describe('what is seen of futures', () => {
     await succeed(server.server, 'POST', `${C}/account/deactivate`, {
       token: bob,
       body: {
-        auth: {
-          type: 'm.login.password',
-          identifier: { type: 'm.id.user', user: bob.userId },
-          password: `the password of bob${count}`,
-          session,
-        },
+        auth: { ...passwordOf(bob), session },
       },
     });
     const reply = await server.refresh(made['future_token']);

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import { crossSigning, deviceKeys, oneTimeKeys } from '../support/encryption.ts';
+import { makeGuest } from '../client-api/rooms-client.ts';
 import { registerAdmin } from '../support/moderation.ts';
 import { registerUser, request, succeed, textAt, type TestUser } from '../support/server.ts';
 
@@ -90,15 +91,6 @@ export async function makeScene(wishes: SceneWishes): Promise<Scene> {
     streamTokens: [
       textAt(await succeed(wishes, 'GET', `${C}/sync?timeout=0`, { token: members[0] }), 'next_batch'),
     ],
-  };
-}
-
-async function makeGuest(wishes: SceneWishes): Promise<TestUser> {
-  const guest = await succeed(wishes, 'POST', `${C}/register?kind=guest`, { body: {} });
-  return {
-    userId: textAt(guest, 'user_id'),
-    accessToken: textAt(guest, 'access_token'),
-    deviceId: textAt(guest, 'device_id'),
   };
 }
 

@@ -33,7 +33,7 @@ import {
   registerUser,
   startLiveTestServer,
   succeed,
-  textAt,
+  userIn,
   type LiveTestServer,
   type TestUser,
 } from '../support/server.ts';
@@ -136,12 +136,8 @@ describe('matrix-js-sdk with encryption', function () {
   });
 
   async function logIn(person: Person): Promise<TestUser> {
-    const body = await succeed(server, 'POST', '/_matrix/client/v3/login', { body: passwordOf(person) });
-    return {
-      userId: textAt(body, 'user_id'),
-      accessToken: textAt(body, 'access_token'),
-      deviceId: textAt(body, 'device_id'),
-    };
+    const body = passwordOf(person);
+    return userIn(await succeed(server, 'POST', '/_matrix/client/v3/login', { body }));
   }
 
   async function startDevice(person: Person, user: TestUser): Promise<Device> {

@@ -4,7 +4,8 @@ import { signJson } from '../../src/matrix/signing.ts';
 import { makeSigningKey, type SigningKey } from '../../src/matrix/signing-key.ts';
 import type { JsonObject } from '../../src/util/json.ts';
 import { seededRandom } from '../../src/util/random.ts';
-import { request, succeed, textAt, type TestReply, type TestServer, type TestUser } from './server.ts';
+import { passwordOf } from './logins.ts';
+import { request, succeed, type TestReply, type TestServer, type TestUser } from './server.ts';
 
 /** An ed25519 key that signs under a name which is no key version, such as a public key. */
 export function namedKey(seed: string, name?: string): SigningKey {
@@ -103,28 +104,9 @@ export async function publishDevice(server: Server, user: TestUser): Promise<voi
   await postKeys(server, user, 'upload', { device_keys: deviceKeys(user) });
 }
 
-/** Logs a user in on another device. */
-export async function logInAgain(server: Server, user: TestUser, deviceId: string): Promise<TestUser> {
-  const localpart = user.userId.slice(1, user.userId.indexOf(':'));
-  const body = await succeed(server, 'POST', '/_matrix/client/v3/login', {
-    body: {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: localpart },
-      password: `the password of ${localpart}`,
-      device_id: deviceId,
-    },
-  });
-  return { userId: user.userId, accessToken: textAt(body, 'access_token'), deviceId };
-}
-
 /** A request body with the user's password beside it. */
 export function withPassword(user: TestUser, body: JsonObject): JsonObject {
-  const localpart = user.userId.slice(1, user.userId.indexOf(':'));
-  const identifier = { type: 'm.id.user', user: localpart };
-  return {
-    ...body,
-    auth: { type: 'm.login.password', identifier, password: `the password of ${localpart}` },
-  };
+  return { ...body, auth: passwordOf(user) };
 }
 
 /** A key as it is before anyone signs it. */

@@ -1,5 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { REGISTRATION_SHARED_SECRET, succeed, textAt, type TestServer, type TestUser } from './server.ts';
+import {
+  REGISTRATION_SHARED_SECRET,
+  succeed,
+  textAt,
+  userIn,
+  type TestServer,
+  type TestUser,
+} from './server.ts';
 
 type Reachable = Pick<TestServer, 'baseUrl'>;
 type Restriction = 'lock' | 'suspend' | 'shadow_ban';
@@ -12,14 +19,8 @@ export async function registerAdmin(server: Reachable, localpart: string): Promi
   const mac = createHmac('sha1', REGISTRATION_SHARED_SECRET)
     .update([nonce, localpart, password, 'admin'].join('\0'))
     .digest('hex');
-  const body = await succeed(server, 'POST', path, {
-    body: { nonce, username: localpart, password, admin: true, mac },
-  });
-  return {
-    userId: textAt(body, 'user_id'),
-    accessToken: textAt(body, 'access_token'),
-    deviceId: textAt(body, 'device_id'),
-  };
+  const body = { nonce, username: localpart, password, admin: true, mac };
+  return userIn(await succeed(server, 'POST', path, { body }));
 }
 
 /** Restricts a user's account, or lifts that. */

@@ -150,6 +150,11 @@ export async function registerUser(
   const body = await succeed(server, 'POST', '/_matrix/client/v3/register', {
     body: { username: localpart, password: `the password of ${localpart}`, auth: { type: 'm.login.dummy' } },
   });
+  return userIn(body);
+}
+
+/** The user whom an answer to a registration or a login is about. */
+export function userIn(body: JsonObject): TestUser {
   return {
     userId: textAt(body, 'user_id'),
     accessToken: textAt(body, 'access_token'),

@@ -6,12 +6,12 @@ import {
   bareDevice,
   crossSigning,
   deviceKeys,
-  logInAgain,
   oneTimeKeys,
   postKeys,
   publishDevice,
   tryKeys,
 } from '../support/encryption.ts';
+import { logInAgain } from '../support/logins.ts';
 import {
   registerUser,
   request,
