@@ -1,17 +1,50 @@
 /**
- * How one column is sent: as an array of this PostgreSQL type; `hex` is text decoded into bytea, and `place` a number of
- * positions before the newest one of the stream.
+ * How one column is sent: as an array of this PostgreSQL type; `hex` is text decoded into bytea, `bigints` an array in each
+ * row, and `place` a number of positions before the newest one of the stream.
  */
 interface Column<Row> {
-  readonly type: 'bigint' | 'smallint' | 'integer' | 'text' | 'boolean' | 'hex' | 'place';
+  readonly type: 'bigint' | 'smallint' | 'integer' | 'text' | 'boolean' | 'hex' | 'bigints' | 'place';
   readonly of: (row: Row) => string | number | boolean | null;
 }
 
-const SENT_AS: Readonly<Partial<Record<Column<never>['type'], string>>> = { hex: 'text', place: 'bigint' };
-const DECODED: Readonly<Partial<Record<Column<never>['type'], (name: string) => string>>> = {
-  hex: (name) => `decode(${name}, 'hex')`,
-  place: (name) => `(select position from stream) - ${name}`,
+/** The columns of rows that a statement takes, as one array a column. */
+export type Columns<Row> = Readonly<Record<string, Column<Row>>>;
+
+type ColumnType = Column<never>['type'];
+
+const SENT_AS: Readonly<Partial<Record<ColumnType, string>>> = {
+  hex: 'text',
+  bigints: 'text',
+  place: 'bigint',
 };
+const DECODED: Readonly<Partial<Record<ColumnType, (name: string, newest: string) => string>>> = {
+  hex: (name) => `decode(${name}, 'hex')`,
+  bigints: (name) => `${name}::bigint[]`,
+  place: (name, newest) => `${newest} - ${name}`,
+};
+
+/** The rows as a source of a statement, called `w`; their parameters are numbered from `first` on. */
+export function sourceOf<Row>(columns: Columns<Row>, first: number): string {
+  const arrays = Object.values(columns).map(
+    ({ type }, index) => `$${first + index}::${SENT_AS[type] ?? type}[]`,
+  );
+  return `unnest(${arrays.join(', ')}) as w (${Object.keys(columns).join(', ')})`;
+}
+
+/** The columns as a table holds them, to be selected from the source; `newest` is the newest position of the stream. */
+export function valuesIn<Row>(columns: Columns<Row>, newest: string): string {
+  return Object.entries(columns)
+    .map(([name, { type }]) => DECODED[type]?.(`w.${name}`, newest) ?? `w.${name}`)
+    .join(', ');
+}
+
+/** The parameters of the source. */
+export function arraysOf<Row>(
+  columns: Columns<Row>,
+  rows: readonly Row[],
+): (string | number | boolean | null)[][] {
+  return Object.values(columns).map((column) => rows.map((row) => column.of(row)));
+}
 
 /** An insert of any number of rows as one statement: one array a column. */
 export interface UnnestedInsert<Row> {
@@ -20,19 +53,11 @@ export interface UnnestedInsert<Row> {
 }
 
 /** Writes the statement that inserts rows into `table` from one array a column; `suffix` may add a conflict clause. */
-export function unnested<Row>(
-  table: string,
-  columns: Readonly<Record<string, Column<Row>>>,
-  suffix = '',
-): UnnestedInsert<Row> {
-  const names = Object.keys(columns);
-  const described = Object.values(columns);
-  const selected = names.map((name, index) => DECODED[described[index]?.type ?? 'text']?.(name) ?? name);
-  const arrays = described.map((column, index) => `$${index + 1}::${SENT_AS[column.type] ?? column.type}[]`);
+export function unnested<Row>(table: string, columns: Columns<Row>, suffix = ''): UnnestedInsert<Row> {
   return {
     text: `
-      insert into ${table} (${names.join(', ')})
-      select ${selected.join(', ')} from unnest(${arrays.join(', ')}) as w (${names.join(', ')}) ${suffix}`,
-    columnsOf: (rows) => described.map((column) => rows.map((row) => column.of(row))),
+      insert into ${table} (${Object.keys(columns).join(', ')})
+      select ${valuesIn(columns, '(select position from stream)')} from ${sourceOf(columns, 1)} ${suffix}`,
+    columnsOf: (rows) => arraysOf(columns, rows),
   };
 }

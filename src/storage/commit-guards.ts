@@ -1,12 +1,20 @@
 import type pg from 'pg';
-import { hashRequest } from './client-transactions.ts';
+import { arraysOf, sourceOf, valuesIn, type Columns } from './columns.ts';
+import {
+  CLAIM_COLUMNS,
+  countPositions,
+  EVENT_COLUMNS,
+  listGuarded,
+  listPlaced,
+  PLACE_OUTLIER,
+  requestKey,
+  ROOM_COLUMNS,
+  TRANSACTION_COLUMNS,
+  type Guarded,
+  type Places,
+} from './commit-rows.ts';
 import { sendTogether } from './cork.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
-
-/** How many positions a batch takes. */
-export function countPositions(rooms: readonly RoomCommit[]): number {
-  return rooms.reduce((sum, room) => sum + room.events.filter((event) => event.inTimeline).length, 0);
-}
 
 /** What a batch may do: the rooms that are as expected, and what was lost to someone else. */
 export interface Guards {
@@ -24,12 +32,15 @@ export async function takeGuards(
   rooms: readonly RoomCommit[],
   nowMs: number,
 ): Promise<Guards> {
-  const { claims, transactions, parameters } = listGuarded(rooms, nowMs);
+  const guarded = listGuarded(rooms, nowMs);
+  const shape = shapeOf(guarded, false);
   const [, stream, taken] = await sendTogether(client, () =>
     Promise.all([
       client.query('begin'),
-      client.query<{ position: number }>(ALLOT, [countPositions(rooms)]),
-      client.query<GuardRow>(TAKE_GUARDS, parameters),
+      client.query<{ position: number }>('update stream set position = position + $1 returning position', [
+        countPositions(rooms),
+      ]),
+      client.query<GuardRow>(guardText(shape), guardValues(guarded, shape)),
     ]),
   );
   const passed = new Set(taken.rows.filter((row) => row.kind === 'room').map((row) => row.nid));
@@ -40,40 +51,36 @@ export async function takeGuards(
       .map((row) => JSON.stringify([row.nid, ...row.key])),
   );
   const losses = new Map<number, RoomCommitResult>();
-  for (const claim of claims) {
+  for (const claim of guarded.claims) {
     if (!passed.has(claim.roomNid) || claimed.has(claim.futureNid)) continue;
     losses.set(claim.roomNid, { kind: 'claim-lost', futureNid: claim.futureNid });
   }
-  for (const txn of transactions) {
-    const key = JSON.stringify([txn.userNid, txn.deviceId, hashRequest(txn)]);
-    if (!passed.has(txn.roomNid) || stored.has(key)) continue;
-    losses.set(txn.roomNid, { kind: 'repeated', transaction: txn });
+  for (const transaction of guarded.transactions) {
+    if (!passed.has(transaction.roomNid) || stored.has(requestKey(transaction))) continue;
+    losses.set(transaction.roomNid, { kind: 'repeated', transaction });
   }
   return { lastPosition: stream.rows[0]?.position ?? 0, passed, losses };
 }
 
 /**
- * The same, sent by a caller that goes on without waiting for the answers: the allotment resolves with the last position,
- * and whatever comes after the guards in this transaction fails with them, by {@link isGuardFailure}, unless all were taken.
+ * All of that and the events in one statement, which is a transaction by itself where nothing else belongs to it. Resolves
+ * with the last position; fails, by {@link isGuardFailure}, unless everything was taken.
  */
-export function sendGuards(
+export async function sendHead(
   client: pg.PoolClient,
   rooms: readonly RoomCommit[],
+  places: Places,
   nowMs: number,
-): { readonly allotted: Promise<number>; readonly taken: Promise<unknown> } {
-  const { claims, transactions, parameters } = listGuarded(rooms, nowMs);
-  const begun = client.query('begin');
-  const allotted = client.query<{ position: number }>(ALLOT, [countPositions(rooms)]);
-  const taken = client.query(TAKE_ALL_GUARDS, [
-    ...parameters,
-    rooms.length,
-    claims.length,
-    transactions.length,
+): Promise<number> {
+  const guarded = listGuarded(rooms, nowMs);
+  const events = listPlaced(rooms, places);
+  const shape = shapeOf(guarded, events.length > 0);
+  const { rows } = await client.query<{ position: number }>(headText(shape), [
+    ...guardValues(guarded, shape),
+    countPositions(rooms),
+    ...(shape.events ? arraysOf(EVENT_COLUMNS, events) : []),
   ]);
-  return {
-    allotted: Promise.all([begun, allotted]).then(([, { rows }]) => rows[0]?.position ?? 0),
-    taken,
-  };
+  return rows[0]?.position ?? 0;
 }
 
 /** Whether an error says that something was taken by someone else. */
@@ -81,31 +88,7 @@ export function isGuardFailure(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === DIVISION_BY_ZERO;
 }
 
-function listGuarded(rooms: readonly RoomCommit[], nowMs: number) {
-  const claims = rooms.flatMap((room) => room.claims.map((claim) => ({ ...claim, roomNid: room.roomNid })));
-  const transactions = rooms.flatMap((room) =>
-    room.transactions.map((txn) => ({ ...txn, roomNid: room.roomNid })),
-  );
-  const parameters = [
-    rooms.map((room) => room.roomNid),
-    rooms.map((room) => room.roomId),
-    rooms.map((room) => room.roomVersion),
-    rooms.map((room) => room.expectedVersion),
-    rooms.map((room) => room.stateRoot),
-    claims.map((claim) => claim.futureNid),
-    claims.map((claim) => claim.expectedDeadlineTs ?? null),
-    claims.map((claim) => claim.delayId),
-    claims.map((claim) => claim.sentEventId),
-    claims.map((claim) => claim.roomNid),
-    transactions.map((txn) => txn.userNid),
-    transactions.map((txn) => txn.deviceId),
-    transactions.map(hashRequest),
-    transactions.map((txn) => JSON.stringify(txn.response)),
-    transactions.map((txn) => txn.roomNid),
-    nowMs,
-  ];
-  return { claims, transactions, parameters };
-}
+const DIVISION_BY_ZERO = '22012';
 
 interface GuardRow {
   readonly kind: 'room' | 'future' | 'transaction';
@@ -114,52 +97,150 @@ interface GuardRow {
   readonly key: readonly string[];
 }
 
-const ALLOT = 'update stream set position = position + $1 returning position';
+/** Which kinds of rows there are: a statement has parts for no others. */
+interface Shape {
+  readonly makesRooms: boolean;
+  readonly claims: boolean;
+  readonly transactions: boolean;
+  readonly events: boolean;
+}
 
-/** Rooms whose version is as expected move on by one, new rooms are made; only in those, futures and transaction ids are taken. */
-const TAKING = `
-  with wanted as (
-    select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[])
-      as w (room_nid, room_id, room_version, version, state_root)
-  ), moved as (
-    update rooms r set version = r.version + 1, state_root = decode(w.state_root, 'hex')
-    from wanted w where r.room_nid = w.room_nid and r.version = w.version and w.version > 0
-    returning r.room_nid
-  ), made as (
-    insert into rooms (room_nid, room_id, room_version, version, state_root)
-    select room_nid, room_id, room_version, 1, decode(state_root, 'hex') from wanted where version = 0
-    on conflict do nothing
-    returning room_nid
-  ), passed as (
-    select room_nid from moved union all select room_nid from made
-  ), claimed as (
-    update futures f set status = 'sent', finalised_ts = $16, sent_delay_id = w.delay_id, sent_event_id = w.event_id
-    from unnest($6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[])
-      as w (future_nid, deadline_ts, delay_id, event_id, room_nid)
-      join passed on passed.room_nid = w.room_nid
-    where f.future_nid = w.future_nid and f.status = 'pending'
-      and (w.deadline_ts is null or f.deadline_ts = w.deadline_ts)
-    returning f.future_nid
-  ), stored as (
-    insert into client_transactions (user_nid, device_id, request, response, created_ts)
-    select w.user_nid, w.device_id, decode(w.request, 'hex'), w.response, $16
-    from unnest($11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[])
-      as w (user_nid, device_id, request, response, room_nid)
-      join passed on passed.room_nid = w.room_nid
-    on conflict do nothing
-    returning user_nid, device_id, encode(request, 'hex') as request
-  )`;
+function shapeOf({ rooms, claims, transactions }: Guarded, events: boolean): Shape {
+  return {
+    makesRooms: rooms.some((room) => room.expectedVersion === 0),
+    claims: claims.length > 0,
+    transactions: transactions.length > 0,
+    events,
+  };
+}
 
-const TAKE_GUARDS = `${TAKING}
-  select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed
-  union all select 'future', future_nid, '{}' from claimed
-  union all select 'transaction', user_nid, array[device_id, request] from stored`;
+const guardText = writtenOnce(writeGuards);
+const headText = writtenOnce(writeHead);
 
-/** Fails unless everything was taken: an error is the only thing that stops the statements that are on their way already. */
-const TAKE_ALL_GUARDS = `${TAKING}
-  select 1 / (
-    (select count(*) from passed) = $17::int and (select count(*) from claimed) = $18::int
-    and (select count(*) from stored) = $19::int
-  )::int`;
+function writtenOnce(write: (shape: Shape) => string): (shape: Shape) => string {
+  const texts = new Map<string, string>();
+  return (shape) => {
+    const key = Object.values(shape).join();
+    let text = texts.get(key);
+    if (text === undefined) texts.set(key, (text = write(shape)));
+    return text;
+  };
+}
 
-const DIVISION_BY_ZERO = '22012';
+/** In the order in which {@link writeTaking} numbers them. */
+function guardValues({ rooms, claims, transactions }: Guarded, shape: Shape): unknown[] {
+  return [
+    ...arraysOf(ROOM_COLUMNS, rooms),
+    ...(shape.claims ? arraysOf(CLAIM_COLUMNS, claims) : []),
+    ...(shape.transactions ? arraysOf(TRANSACTION_COLUMNS, transactions) : []),
+  ];
+}
+
+/** Numbers the parameters of a statement. */
+class Parameters {
+  #next = 1;
+
+  /** Rows, and how many they are. */
+  rows<Row>(columns: Columns<Row>): { readonly source: string; readonly count: string } {
+    const first = this.#next;
+    this.#next += Object.keys(columns).length;
+    return { source: sourceOf(columns, first), count: `cardinality($${first})` };
+  }
+
+  one(): string {
+    this.#next += 1;
+    return `$${this.#next - 1}`;
+  }
+}
+
+interface Taking {
+  /** Parts of a `with`, and after them the names of what they give. */
+  readonly parts: readonly string[];
+  /** Conditions that hold when everything was taken. */
+  readonly checks: readonly string[];
+}
+
+/**
+ * Rooms whose version is as expected move on by one, new rooms are made; only in those, futures and transaction ids are
+ * taken. What `first` names is done before.
+ */
+function writeTaking(shape: Shape, parameters: Parameters, first?: string): Taking {
+  const rooms = parameters.rows(ROOM_COLUMNS);
+  const parts = [
+    `wanted as (select w.* from ${first === undefined ? '' : `${first}, `}${rooms.source})`,
+    `moved as (
+      update rooms r set version = r.version + 1, state_root = decode(w.state_root, 'hex'),
+        extremities = w.extremities::bigint[]
+      from wanted w where r.room_nid = w.room_nid and r.version = w.version and w.version > 0
+      returning r.room_nid
+    )`,
+    ...(shape.makesRooms ? [MADE] : []),
+    `passed as (select room_nid from moved ${shape.makesRooms ? 'union all select room_nid from made' : ''})`,
+  ];
+  const checks = [`(select count(*) from passed) = ${rooms.count}`];
+  if (shape.claims) {
+    const claims = parameters.rows(CLAIM_COLUMNS);
+    parts.push(`claimed as (
+      update futures f set status = 'sent', finalised_ts = w.finalised_ts, sent_delay_id = w.delay_id,
+        sent_event_id = w.event_id
+      from ${claims.source} join passed on passed.room_nid = w.room_nid
+      where f.future_nid = w.future_nid and f.status = 'pending'
+        and (w.deadline_ts is null or f.deadline_ts = w.deadline_ts)
+      returning f.future_nid
+    )`);
+    checks.push(`(select count(*) from claimed) = ${claims.count}`);
+  }
+  if (shape.transactions) {
+    const transactions = parameters.rows(TRANSACTION_COLUMNS);
+    parts.push(`stored as (
+      insert into client_transactions (user_nid, device_id, request, response, created_ts)
+      select w.user_nid, w.device_id, decode(w.request, 'hex'), w.response, w.created_ts
+      from ${transactions.source} join passed on passed.room_nid = w.room_nid
+      on conflict do nothing
+      returning user_nid, device_id, encode(request, 'hex') as request
+    )`);
+    checks.push(`(select count(*) from stored) = ${transactions.count}`);
+  }
+  return { parts, checks };
+}
+
+const MADE = `
+    made as (
+      insert into rooms (room_nid, room_id, room_version, version, state_root, extremities)
+      select room_nid, room_id, room_version, 1, decode(state_root, 'hex'), extremities::bigint[]
+      from wanted where version = 0
+      on conflict do nothing
+      returning room_nid
+    )`;
+
+/** Says what was taken. */
+function writeGuards(shape: Shape): string {
+  const { parts } = writeTaking(shape, new Parameters());
+  const taken = ["select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed"];
+  if (shape.claims) taken.push("select 'future', future_nid, '{}' from claimed");
+  if (shape.transactions) taken.push("select 'transaction', user_nid, array[device_id, request] from stored");
+  return `with ${parts.join(', ')} ${taken.join(' union all ')}`;
+}
+
+/**
+ * Fails unless everything was taken: an error is the only thing that stops statements that are on their way already. Parts
+ * run in the order in which they need each other: no row is locked before that of the stream, and no event is stored
+ * before all is checked.
+ */
+function writeHead(shape: Shape): string {
+  const parameters = new Parameters();
+  const { parts, checks } = writeTaking(shape, parameters, 'allotted');
+  const all = [
+    `allotted as (update stream set position = position + ${parameters.one()} returning position)`,
+    ...parts,
+    `checked as (select position, 1 / (${checks.join(' and ')})::int as passed from allotted)`,
+  ];
+  if (shape.events) {
+    all.push(`added as (
+      insert into events (${Object.keys(EVENT_COLUMNS).join(', ')})
+      select ${valuesIn(EVENT_COLUMNS, 'checked.position')}
+      from checked, ${parameters.rows(EVENT_COLUMNS).source} where checked.passed = 1 ${PLACE_OUTLIER}
+    )`);
+  }
+  return `with ${all.join(', ')} select position from checked where passed = 1`;
+}

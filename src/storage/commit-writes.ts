@@ -1,15 +1,10 @@
 import type pg from 'pg';
 import { unnested } from './columns.ts';
+import { EVENT_COLUMNS, listPlaced, PLACE_OUTLIER, type PlacedEvent, type Places } from './commit-rows.ts';
 import { insertFutures, supersedeFutures } from './future-commit.ts';
 import { DELETE_RELATIONS, INSERT_RELATIONS, type NewRelation } from './relation-writes.ts';
-import type { EventToInsert, RoomCommit } from './room-commit.ts';
+import type { RoomCommit } from './room-commit.ts';
 import { DELETE_STICKY_EVENTS, INSERT_STICKY_EVENTS, stickyOf } from './sticky-writes.ts';
-
-/**
- * How far from the newest position of the commit each event of each room is placed, in order; undefined for what is in no
- * timeline. The database adds the position itself, so that a commit can be written before it is known.
- */
-export type Places = ReadonlyMap<number, readonly (number | undefined)[]>;
 
 interface Statement {
   readonly text: string;
@@ -17,43 +12,45 @@ interface Statement {
   readonly columns: readonly unknown[][];
 }
 
-/** Sends whatever changes in the rooms, and the commit. The answers tell how each statement ended, in their order. */
-export function sendWrites(
+/** Sends the events of the rooms; what else a commit writes comes after them. */
+export function sendEvents(
   client: pg.PoolClient,
   rooms: readonly RoomCommit[],
   places: Places,
+): Promise<unknown> {
+  return client.query(INSERT_EVENTS.text, INSERT_EVENTS.columnsOf(listPlaced(rooms, places)));
+}
+
+/** What is written beside the events. */
+export function listWrites(
+  rooms: readonly RoomCommit[],
+  places: Places,
   nowMs: number,
-): Promise<unknown>[] {
+): ((client: pg.PoolClient) => Promise<unknown>)[] {
   const statements = [
     ...listEventWrites(rooms, places, nowMs),
     ...listStateWrites(rooms, places),
-    ...listGraphWrites(rooms),
+    listMissingWrites(rooms),
   ].filter(({ columns }) => columns.some((column) => column.length > 0));
   const futures = rooms.flatMap((room) => room.futures);
   const replaced = rooms.flatMap((room) => room.replacedSlots);
-  return [
-    ...statements.map(({ text, columns }) => client.query(text, [...columns])),
-    ...(futures.length === 0 ? [] : [insertFutures(client, futures)]),
-    ...(replaced.length === 0 ? [] : [supersedeFutures(client, replaced, nowMs)]),
-    client.query('commit'),
-  ];
+  const writes = statements.map(
+    ({ text, columns }) =>
+      (client: pg.PoolClient): Promise<unknown> =>
+        client.query(text, [...columns]),
+  );
+  if (futures.length > 0) writes.push((client) => insertFutures(client, futures));
+  if (replaced.length > 0) writes.push((client) => supersedeFutures(client, replaced, nowMs));
+  return writes;
 }
-
-type PlacedEvent = EventToInsert & { readonly place: number | null };
 
 function listEventWrites(rooms: readonly RoomCommit[], places: Places, nowMs: number): Statement[] {
   const nodes = new Map(rooms.flatMap((room) => room.nodes.map((node) => [node.root, node.body])));
-  const events = rooms.flatMap((room) =>
-    room.events.map((event, index): PlacedEvent => ({
-      ...event,
-      place: places.get(room.roomNid)?.[index] ?? null,
-    })),
-  );
+  const events = listPlaced(rooms, places);
   const roots = events.filter((event) => event.currentRoot !== undefined && event.place !== null);
   const redactions = rooms.flatMap((room) => room.redactions);
   return [
     { text: INSERT_NODES, columns: [[...nodes.keys()], [...nodes.values()]] },
-    { text: INSERT_EVENTS.text, columns: INSERT_EVENTS.columnsOf(events) },
     {
       text: INSERT_ROOM_STATES,
       columns: [
@@ -117,31 +114,18 @@ function listStateWrites(rooms: readonly RoomCommit[], places: Places): Statemen
   ];
 }
 
-function listGraphWrites(rooms: readonly RoomCommit[]): Statement[] {
-  const tips = rooms.flatMap((room) =>
-    room.extremities.map((eventNid) => ({ roomNid: room.roomNid, eventNid })),
-  );
+function listMissingWrites(rooms: readonly RoomCommit[]): Statement {
   const missing = rooms.flatMap((room) =>
     room.missingPrevs.map((prev) => ({ ...prev, roomNid: room.roomNid })),
   );
-  return [
-    {
-      text: REPLACE_EXTREMITIES,
-      columns: [
-        rooms.map((room) => room.roomNid),
-        tips.map((tip) => tip.roomNid),
-        tips.map((tip) => tip.eventNid),
-      ],
-    },
-    {
-      text: INSERT_MISSING_PREVS,
-      columns: [
-        missing.map((prev) => prev.roomNid),
-        missing.map((prev) => prev.prev_event_id),
-        missing.map((prev) => prev.event_nid),
-      ],
-    },
-  ];
+  return {
+    text: INSERT_MISSING_PREVS,
+    columns: [
+      missing.map((prev) => prev.roomNid),
+      missing.map((prev) => prev.prev_event_id),
+      missing.map((prev) => prev.event_nid),
+    ],
+  };
 }
 
 /** Where a change is placed whose own event has no position: with the last event of its commit. */
@@ -154,38 +138,7 @@ const INSERT_NODES = `
   select decode(hash, 'hex'), body from unnest($1::text[], $2::bytea[]) as n (hash, body)
   on conflict do nothing`;
 
-/** An outlier that is given a place keeps its row. */
-const PLACE_OUTLIER = `
-  on conflict (event_nid) do update set position = excluded.position, status = excluded.status,
-    state_before = excluded.state_before, state_after = excluded.state_after, replaces_nid = excluded.replaces_nid,
-    rejection = excluded.rejection`;
-
-const INSERT_EVENTS = unnested<PlacedEvent>(
-  'events',
-  {
-    event_nid: { type: 'bigint', of: (event) => event.event_nid },
-    event_id: { type: 'text', of: (event) => event.event_id },
-    room_nid: { type: 'bigint', of: (event) => event.room_nid },
-    position: { type: 'place', of: (event) => event.place },
-    status: { type: 'smallint', of: (event) => event.status },
-    depth: { type: 'bigint', of: (event) => event.depth },
-    origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
-    sender_nid: { type: 'bigint', of: (event) => event.sender_nid },
-    type: { type: 'text', of: (event) => event.type },
-    state_key_nid: { type: 'bigint', of: (event) => event.state_key_nid },
-    state_before: { type: 'hex', of: (event) => event.state_before },
-    state_after: { type: 'hex', of: (event) => event.state_after },
-    replaces_nid: { type: 'bigint', of: (event) => event.replaces_nid },
-    redacted_by_nid: { type: 'bigint', of: (event) => event.redacted_by_nid },
-    redacts: { type: 'text', of: (event) => event.redacts },
-    session_nid: { type: 'bigint', of: (event) => event.session_nid },
-    txn_id: { type: 'text', of: (event) => event.txn_id },
-    delay_id: { type: 'text', of: (event) => event.delay_id },
-    rejection: { type: 'text', of: (event) => event.rejection },
-    json: { type: 'text', of: (event) => event.json },
-  },
-  PLACE_OUTLIER,
-);
+const INSERT_EVENTS = unnested('events', EVENT_COLUMNS, PLACE_OUTLIER);
 
 const INSERT_ROOM_STATES = `
   insert into room_states (room_nid, position, state_root)
@@ -208,19 +161,6 @@ const UPSERT_MEMBERSHIPS = `
     as m (room_nid, user_nid, membership, event_nid, place, is_local)
   on conflict (room_nid, user_nid) do update set membership = excluded.membership, event_nid = excluded.event_nid,
     position = excluded.position, forgotten = false`;
-
-/** Both halves see the table as it was: what stays is neither deleted nor inserted. */
-const REPLACE_EXTREMITIES = `
-  with tips as (
-    select * from unnest($2::bigint[], $3::bigint[]) as t (room_nid, event_nid)
-  ), gone as (
-    delete from forward_extremities x
-    where x.room_nid = any($1::bigint[])
-      and not exists (select from tips t where t.room_nid = x.room_nid and t.event_nid = x.event_nid)
-  )
-  insert into forward_extremities (room_nid, event_nid)
-  select room_nid, event_nid from tips
-  on conflict do nothing`;
 
 const INSERT_MISSING_PREVS = `
   insert into missing_prev_events (room_nid, prev_event_id, event_nid)

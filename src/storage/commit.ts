@@ -1,6 +1,7 @@
 import type pg from 'pg';
-import { countPositions, isGuardFailure, sendGuards, takeGuards, type Guards } from './commit-guards.ts';
-import { sendWrites, type Places } from './commit-writes.ts';
+import { isGuardFailure, sendHead, takeGuards, type Guards } from './commit-guards.ts';
+import { placeEvents, type Places } from './commit-rows.ts';
+import { listWrites, sendEvents } from './commit-writes.ts';
 import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
 import { listTooMany, sendFutureLimits } from './future-limits.ts';
@@ -13,11 +14,12 @@ import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
  * everything is undone and the culprit named.
  *
  * ```
- *   begin · lock the stream · guard rooms, then futures and transaction ids
- *     · insert events … supersede futures · commit                                   (one round trip)
+ *   lock the stream · guard rooms, then futures and transaction ids · insert events     (one statement: all there is to
+ *                                                                                         messages, and a transaction)
+ *   begin · the same · state … supersede futures · commit                               (one round trip)
  *   a guard failed: nothing of that was done. Once more in two:
- *   begin · lock the stream · guard, and say which                                   (one round trip)
- *   what passed · commit                                                             (one round trip)
+ *   begin · lock the stream · guard, and say which                                      (one round trip)
+ *   what passed · commit                                                                (one round trip)
  * ```
  */
 export async function commitRooms(
@@ -46,23 +48,22 @@ async function commitAtOnce(
   nowMs: number,
 ): Promise<Map<number, RoomCommitResult> | undefined> {
   const places = placeEvents(rooms);
-  const { allotted, outcomes } = sendTogether(client, () => {
-    const guards = sendGuards(client, rooms, nowMs);
-    const limits = sendFutureLimits(
-      client,
-      rooms.flatMap((room) => room.futures),
-    );
-    const writes = sendWrites(client, rooms, places, nowMs);
-    return {
-      allotted: guards.allotted,
-      outcomes: Promise.allSettled([guards.allotted, guards.taken, ...limits, ...writes]),
-    };
+  const futures = rooms.flatMap((room) => room.futures);
+  const writes = listWrites(rooms, places, nowMs);
+  const isAlone = writes.length === 0;
+  const outcomes = sendTogether(client, () => {
+    const begun = isAlone ? undefined : client.query('begin');
+    const head = sendHead(client, rooms, places, nowMs);
+    const rest = [...sendFutureLimits(client, futures), ...writes.map((send) => send(client))];
+    if (!isAlone) rest.push(client.query('commit'));
+    return Promise.allSettled([head, begun, ...rest]);
   });
+  const [head, ...rest] = await outcomes;
   // The first failure is the cause of those that follow.
-  const failed = (await outcomes).find((outcome) => outcome.status === 'rejected');
-  if (failed === undefined) return committed(rooms, places, await allotted);
-  if (!isGuardFailure(failed.reason)) throw failed.reason;
-  return undefined;
+  const failed = [head, ...rest].find((outcome) => outcome.status === 'rejected');
+  if (failed?.status === 'rejected' && !isGuardFailure(failed.reason)) throw failed.reason;
+  if (head.status === 'rejected' || failed !== undefined) return undefined;
+  return committed(rooms, places, head.value);
 }
 
 async function commitWhatPasses(
@@ -79,7 +80,11 @@ async function commitWhatPasses(
   }
   const places = placeEvents(passed);
   const outcomes = await sendTogether(client, () =>
-    Promise.allSettled(sendWrites(client, passed, places, nowMs)),
+    Promise.allSettled([
+      sendEvents(client, passed, places),
+      ...listWrites(passed, places, nowMs).map((send) => send(client)),
+      client.query('commit'),
+    ]),
   );
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -121,21 +126,6 @@ function undoAll(rooms: readonly RoomCommit[], guard: Guards): Map<number, RoomC
     rooms.map((room) => [
       room.roomNid,
       guard.losses.get(room.roomNid) ?? { kind: guard.passed.has(room.roomNid) ? 'undone' : 'stale' },
-    ]),
-  );
-}
-
-/** Deals out the allotted positions to the timeline events, in order, up to the last. */
-function placeEvents(rooms: readonly RoomCommit[]): Places {
-  let left = countPositions(rooms);
-  return new Map(
-    rooms.map((room) => [
-      room.roomNid,
-      room.events.map((event) => {
-        if (!event.inTimeline) return undefined;
-        left -= 1;
-        return left;
-      }),
     ]),
   );
 }

@@ -12,17 +12,14 @@ export interface RoomTable {
   readonly room_version: string;
   readonly version: number;
   readonly state_root: Buffer;
+  /** Interned ids of events. */
+  readonly extremities: readonly number[];
 }
 
 export interface StateKeyTable {
   readonly state_key_nid: number;
   readonly type: string;
   readonly state_key: string;
-}
-
-export interface ForwardExtremityTable {
-  readonly room_nid: number;
-  readonly event_nid: number;
 }
 
 export interface CurrentStateTable {
@@ -40,7 +37,6 @@ export interface RoomStateTable {
 export interface RoomTables {
   rooms: RoomTable;
   state_keys: StateKeyTable;
-  forward_extremities: ForwardExtremityTable;
   current_state: CurrentStateTable;
   room_states: RoomStateTable;
 }
@@ -62,12 +58,15 @@ export interface StoredRoom {
 /** A room with its forward extremities, read at one moment; undefined when the server does not know it. */
 export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | undefined> {
   const { rows } = await sql<
-    RoomTable & { event_nid: number | null; event_id: EventId | null; json: string | null }
+    Omit<RoomTable, 'extremities'> & {
+      event_nid: number | null;
+      event_id: EventId | null;
+      json: string | null;
+    }
   >`
-    select r.room_nid, r.room_id, r.room_version, r.version, r.state_root, x.event_nid, e.event_id, e.json
+    select r.room_nid, r.room_id, r.room_version, r.version, r.state_root, e.event_nid, e.event_id, e.json
     from rooms r
-    left join forward_extremities x on x.room_nid = r.room_nid
-    left join events e on e.event_nid = x.event_nid
+    left join events e on e.event_nid = any(r.extremities)
     where r.room_id = ${roomId}`.execute(db);
   const [room] = rows;
   if (room === undefined) return undefined;

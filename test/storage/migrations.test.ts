@@ -117,4 +117,20 @@ describe('migrations', () => {
     assert.deepEqual(await applied(test.database), landed);
     assert.equal(landed.length, (await readMigrations(MIGRATIONS_DIRECTORY)).length);
   });
+
+  it('keep the forward extremities of rooms (0021)', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    const earlier = (await readMigrations(MIGRATIONS_DIRECTORY)).filter(({ number }) => number < 21);
+    await using before = await migrationsOf(
+      Object.fromEntries(earlier.map(({ name, sql }) => [`${name}.sql`, sql])),
+    );
+    await migrate(test.database, before.path, log);
+    await test.database.pool.query(`
+      insert into rooms (room_nid, room_id, room_version, version, state_root)
+      values (1, '!one', '12', 1, ''), (2, '!two', '12', 1, ''), (3, '!three', '12', 1, '')`);
+    await test.database.pool.query('insert into forward_extremities values (1, 7), (2, 9), (2, 8)');
+    await migrate(test.database, MIGRATIONS_DIRECTORY, log);
+    const { rows } = await test.database.pool.query('select extremities::text from rooms order by room_nid');
+    assert.deepEqual(rows, [{ extremities: '{7}' }, { extremities: '{8,9}' }, { extremities: '{}' }]);
+  });
 });
