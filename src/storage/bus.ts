@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
 
 /** Wake-ups between processes. What is lost costs time, never data: every reader re-reads from its own position. */
 export interface Bus extends AsyncDisposable {
-  /** Says that something happened; announcements close together are one message. */
+  /** Says that something happened; announcements close together are one message, and none when nobody would hear it. */
   publish(topic: BusTopic): void;
   /** Calls `listener` for what other processes say, and once in a while in case that something was lost. */
   subscribe(listener: (topics: ReadonlySet<BusTopic>) => void): void;
@@ -26,16 +26,28 @@ const POLLED: ReadonlySet<BusTopic> = new Set(['stream', 'futures']);
 const CHANNEL = 'morrow';
 /** The sender of what is said within a transaction: every process hears it, also the one that says it. */
 const ANYONE = '-';
+/** Said by a process that listens from now on. */
+const HELLO = 'hello';
+/** Every listening connection shares this lock, so that all can be counted: "morr" in ASCII. */
+const LISTENERS = 0x6d6f7272;
 const GATHER_MS = 5;
 const POLL_MS = 2_000;
 const LONGEST_RECONNECT_MS = 10_000;
+
+const COUNT_OTHERS = `
+  select count(*) > 1 as others from pg_locks
+  where locktype = 'advisory' and classid = $1 and objid = 0 and objsubid = 2
+    and database = (select oid from pg_database where datname = current_database())`;
 
 /** A call for a statement: every process hears of the topic when the transaction is committed. */
 export function notification(topic: BusTopic): RawBuilder<unknown> {
   return sql`pg_notify(${CHANNEL}, ${`${ANYONE} ${topic}`})`;
 }
 
-/** The bus over LISTEN/NOTIFY: one connection that listens, one message per process and few milliseconds. */
+/**
+ * The bus over LISTEN/NOTIFY: one connection that listens, one message per process and few milliseconds. A process that knows
+ * itself alone keeps what it would say until another one says hello.
+ */
 export class PostgresBus implements Bus {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -45,6 +57,10 @@ export class PostgresBus implements Bus {
   readonly #self: string;
   readonly #listeners: ((topics: ReadonlySet<BusTopic>) => void)[] = [];
   readonly #gathered = new Set<BusTopic>();
+  /** Said while nobody else listened. */
+  readonly #unsaid = new Set<BusTopic>();
+  /** False only when the database said so on the connection on which a hello would have come before. */
+  #hasCompany = true;
   #sending: Promise<unknown> | undefined;
   #client: pg.Client | undefined;
   #isListening = false;
@@ -80,6 +96,10 @@ export class PostgresBus implements Bus {
 
   publish(topic: BusTopic): void {
     if (this.#closed) return;
+    if (!this.#hasCompany) {
+      this.#unsaid.add(topic);
+      return;
+    }
     this.#gathered.add(topic);
     this.#sending ??= this.#send();
   }
@@ -115,13 +135,17 @@ export class PostgresBus implements Bus {
       client.on('end', () => resolve());
     }).then(() => {
       this.#isListening = false;
+      this.#hasCompany = true;
     });
     client.on('notification', (message) => this.#receive(message.payload ?? ''));
     this.#client = client;
     try {
       await client.connect();
+      await client.query('select pg_advisory_lock_shared($1, 0)', [LISTENERS]);
       await client.query(`listen ${CHANNEL}`);
+      await client.query('select pg_notify($1, $2)', [CHANNEL, `${this.#self} ${HELLO}`]);
       this.#isListening = true;
+      await this.#ask();
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
@@ -155,6 +179,12 @@ export class PostgresBus implements Bus {
   #receive(payload: string): void {
     const [sender, ...topics] = payload.split(' ');
     if (sender === this.#self) return;
+    if (topics.includes(HELLO)) {
+      this.#hasCompany = true;
+      for (const topic of this.#unsaid) this.publish(topic);
+      this.#unsaid.clear();
+      return;
+    }
     this.#deliver(new Set(TOPICS.filter((topic) => topics.includes(topic))));
   }
 
@@ -171,10 +201,13 @@ export class PostgresBus implements Bus {
     });
   }
 
+  /** Whether others listen. Whoever starts to before the answer is given is counted, whoever does after it says hello. */
   async #ask(): Promise<void> {
     this.#isAsking = true;
-    await this.#client?.query('select').catch(() => undefined);
+    const client = this.#client;
+    const answer = await client?.query<{ others: boolean }>(COUNT_OTHERS, [LISTENERS]).catch(() => undefined);
     this.#isAsking = false;
+    if (client === this.#client && this.#isListening) this.#hasCompany = answer?.rows[0]?.others ?? true;
   }
 
   #later(waitMs: number, run: () => void): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PostgresBus, type BusTopic } from '../../src/storage/bus.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -50,6 +51,47 @@ describe('the bus', () => {
     await until('the other process to hear', () => there.heard.length > 0);
     assert.deepEqual(there.heard, [new Set(['stream'])]);
     assert.deepEqual(here.heard, []);
+  });
+
+  it('says nothing while nobody else listens, and all of it to whoever comes', async () => {
+    await using database = await createTestDatabase({ migrated: false });
+    await using stranger = await database.database.pool.connect().then((client) => ({
+      client,
+      [Symbol.asyncDispose]: () => Promise.resolve(client.release(true)),
+    }));
+    const overheard: (string | undefined)[] = [];
+    stranger.client.on('notification', ({ payload }) => overheard.push(payload));
+    const here = startBus(database, 'here');
+    await using _here = here.bus;
+    await here.bus.start();
+    await stranger.client.query('listen morrow');
+    here.bus.publish('stream');
+    await stranger.client.query(`select pg_sleep(0.05), pg_notify('morrow', 'end of silence')`);
+    await until('the end', () => overheard.length > 0);
+    assert.deepEqual(overheard, ['end of silence']);
+    const there = startBus(database, 'there');
+    await using _there = there.bus;
+    await there.bus.start();
+    await until('the other process to hear of it', () => there.heard.length > 0);
+    assert.deepEqual(there.heard, [new Set(['stream'])]);
+  });
+
+  it('loses nothing of what is said while another one comes, 200 times', async () => {
+    await using database = await createTestDatabase({ migrated: false });
+    const here = startBus(database, 'here');
+    await using _here = here.bus;
+    await here.bus.start();
+    for (let round = 0; round < 200; round += 1) {
+      const there = startBus(database, `there ${round}`);
+      await using _there = there.bus;
+      const isStarted = there.bus.start();
+      for (let turn = 0; turn < round % 20; turn += 1) await nextTurn();
+      here.bus.publish('stream');
+      await isStarted;
+      there.heard.length = 0;
+      here.bus.publish('futures');
+      await until('it to be heard', () => there.heard.some((topics) => topics.has('futures')));
+    }
   });
 
   it('tries one connection at a time while the database is away, and listens once it is back', async () => {
