@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/util/json.ts';
 import type { Account } from './accounts.ts';
 import { segment, type Answer, type Peer } from './peer.ts';
 import type { Generation } from './scenario.ts';
-import { dueAfter, type Due, type SendsLater, type Stage } from './stage.ts';
+import { dueAfter, type Due, type SendsLater, type Stage, type Wishes } from './stage.ts';
 import { checkRefused, checkStatus, textIn } from './verdict.ts';
 
 const C = '/_matrix/client/v3';
@@ -27,12 +27,6 @@ export interface Delayed {
   readonly id: string;
   readonly due: Due;
   readonly answer: Answer;
-}
-
-export interface Wishes {
-  readonly by?: Account;
-  readonly roomId?: string;
-  readonly txnId?: string;
 }
 
 /** Delayed events as one generation of MSC4140 has them. */
@@ -105,8 +99,8 @@ export class DelayedApi implements SendsLater {
     return this.#peer.ask('GET', `${UNSTABLE}/delayed_events`, { token: by?.token });
   }
 
-  async sendLater(stage: Stage, roomId: string, type: string, delayMs: number): Promise<void> {
-    await this.make(stage, { type, delayMs }, { roomId });
+  async sendLater(stage: Stage, type: string, delayMs: number, wishes: Wishes = {}): Promise<Due> {
+    return (await this.make(stage, { type, delayMs }, wishes)).due;
   }
 
   /** It had ended otherwise than is asked for now: 409 in the merged text, and some refusal in the drafts. */

@@ -86,9 +86,8 @@ export async function isSentInTime(stage: Stage, generation: Generation): Promis
   const { peer, roomId, type } = stage;
   const api = generation === 'seed' ? new SeedApi(peer) : new DelayedApi(peer, generation);
   try {
-    await api.sendLater(stage, roomId, type, 1_000);
-    const latestMs = Date.now() + 1_000;
-    return (await stage.arrival(roomId, type, { earliestMs: latestMs, latestMs })) !== undefined;
+    const due = await api.sendLater(stage, type, 1_000);
+    return (await stage.arrival(roomId, type, due)) !== undefined;
   } catch {
     // What is wrong here the scenarios will say.
     return false;

@@ -1,6 +1,6 @@
 import { DelayedApi, DIALECTS, type Dialect } from './delayed-api.ts';
 import { SeedApi } from './seed-api.ts';
-import type { Stage } from './stage.ts';
+import type { SendsLater, Stage } from './stage.ts';
 
 /**
  * What a peer may know: the API as first proposed; the merged text of MSC4140; the same before it is stable; and the
@@ -58,4 +58,14 @@ export function inDialects(
     ...details,
     run: (stage) => run(stage, new DelayedApi(stage.peer, generation)),
   }));
+}
+
+/** A scenario of what all generations can do: one of the API as first proposed, and as many as {@link inDialects}. */
+export function inAll(
+  number: number,
+  name: string,
+  run: (stage: Stage, api: SendsLater) => Promise<void>,
+  dialects: readonly Dialect[] = DIALECTS,
+): Scenario[] {
+  return [inSeed(number, name, run), ...inDialects(number, name, run, { dialects })];
 }

@@ -6,6 +6,7 @@ import { delayedOwners } from './scenarios/delayed-owners.ts';
 import { delayedRepeats } from './scenarios/delayed-repeats.ts';
 import { delayedRooms } from './scenarios/delayed-rooms.ts';
 import { delayedSight } from './scenarios/delayed-sight.ts';
+import { everyGeneration } from './scenarios/every-generation.ts';
 import { seedInput } from './scenarios/seed-input.ts';
 import { seedLife } from './scenarios/seed-life.ts';
 import { seedRepeats } from './scenarios/seed-repeats.ts';
@@ -17,6 +18,7 @@ import { seedTemplates } from './scenarios/seed-templates.ts';
 
 /** All of them. */
 export const SCENARIOS: readonly Scenario[] = [
+  ...everyGeneration,
   ...seedLife,
   ...seedSpellings,
   ...seedRepeats,

@@ -1,7 +1,7 @@
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../src/util/json.ts';
 import type { Account } from './accounts.ts';
 import { segment, type Answer, type Peer } from './peer.ts';
-import { dueAfter, type Due, type SendsLater, type Stage } from './stage.ts';
+import { dueAfter, type Due, type SendsLater, type Stage, type Wishes } from './stage.ts';
 import { check, checkStatus, textIn } from './verdict.ts';
 
 const C = '/_matrix/client/v3';
@@ -33,7 +33,7 @@ export class SeedApi implements SendsLater {
   async make(
     stage: Stage,
     body: JsonObject & { readonly timeout: number },
-    wishes: { readonly by?: Account; readonly roomId?: string; readonly txnId?: string } = {},
+    wishes: Wishes = {},
   ): Promise<Future> {
     const { by = stage.owner, roomId = stage.roomId, txnId = stage.newName() } = wishes;
     const answer = await this.put(by, roomId, txnId, body);
@@ -65,8 +65,10 @@ export class SeedApi implements SendsLater {
     return (await this.running(by)).find((future) => future['future_token'] === token);
   }
 
-  async sendLater(stage: Stage, roomId: string, type: string, delayMs: number): Promise<void> {
-    await this.make(stage, { timeout: Math.ceil(delayMs / 1_000), send_on_timeout: event(type) }, { roomId });
+  /** Of whole seconds: the next when the delay is not. */
+  async sendLater(stage: Stage, type: string, delayMs: number, wishes: Wishes = {}): Promise<Due> {
+    const body = { timeout: Math.ceil(delayMs / 1_000), send_on_timeout: event(type) };
+    return (await this.make(stage, body, wishes)).due;
   }
 }
 

@@ -27,9 +27,17 @@ export function dueAfter(answer: Answer, delayMs: number): Due {
   return { earliestMs: answer.askedMs + delayMs, latestMs: answer.answeredMs + delayMs };
 }
 
-/** Makes a room's owner send a message later: what any generation can do. */
+/** What is done by whom and where: by the owner and in the shared room unless it says otherwise. */
+export interface Wishes {
+  readonly by?: Account;
+  readonly roomId?: string;
+  readonly txnId?: string;
+}
+
+/** What any generation can do. */
 export interface SendsLater {
-  sendLater(stage: Stage, roomId: string, type: string, delayMs: number): Promise<void>;
+  /** Sees to it that a message is sent later, and tells when. */
+  sendLater(stage: Stage, type: string, delayMs: number, wishes?: Wishes): Promise<Due>;
 }
 
 export interface RoomWishes {
@@ -241,9 +249,8 @@ export class Stage {
     const delayMs = Math.max(dueMs - Date.now(), 0) + CANARY_AFTER_MS;
     if (!this.#sendsAtAll)
       throw new NotApplicable('the peer sends nothing in time, so that silence shows nothing');
-    await api.sendLater(this, roomId, canary, delayMs);
-    const latestMs = Date.now() + delayMs;
-    const seen = await this.arrival(roomId, canary, { earliestMs: latestMs, latestMs });
+    const due = await api.sendLater(this, canary, delayMs, { roomId });
+    const seen = await this.arrival(roomId, canary, due);
     if (seen === undefined) throw new NotApplicable('an event that was to end the wait did not come');
   }
 

@@ -2,7 +2,7 @@ import type { Account } from '../accounts.ts';
 import type { Delayed, DelayedApi } from '../delayed-api.ts';
 import { objectIn } from '../observer.ts';
 import { inDialects, type Scenario } from '../scenario.ts';
-import type { Stage } from '../stage.ts';
+import { dueAfter, type Stage } from '../stage.ts';
 import { check, checkSame, checkStatus, need, NotApplicable } from '../verdict.ts';
 
 const DELAY_MS = 1_500;
@@ -66,84 +66,12 @@ export const delayedRooms: readonly Scenario[] = [
     await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: again.answeredMs });
   }),
 
-  ...inDialects(36, 'one whose sender has left is not sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    await stage.leave(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectNone(api, stage.type, due.latestMs, roomId);
-  }),
-
-  ...inDialects(36, 'one whose sender has come back is sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    await stage.leave(roomId, stage.other);
-    await stage.join(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectOne(roomId, stage.type, due);
-  }),
-
-  ...inDialects(37, 'one whose sender is banned is not sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await scheduleMessage(stage, api, roomId, stage.other);
-    await stage.ban(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectNone(api, stage.type, due.latestMs, roomId);
-  }),
-
-  ...inDialects(
-    38,
-    'the end of an account is the end of what it has scheduled',
-    async (stage, api) => {
-      const leaver = await stage.scene.accounts.make('leaver');
-      const roomId = await stage.makeRoom({ members: [leaver] });
-      const { due } = await scheduleMessage(stage, api, roomId, leaver, 2_000);
-      await stage.scene.accounts.deactivate(leaver);
-      stage.expectBefore(due.earliestMs);
-      await stage.expectNone(api, stage.type, due.latestMs, roomId);
-    },
-    { dialects: ['stable'] },
-  ),
-
-  ...inDialects(39, 'it is sent though the device that scheduled it is logged out', async (stage, api) => {
-    const device = await stage.scene.accounts.login(stage.owner);
-    const made = await api.make(stage, { type: stage.type, delayMs: DELAY_MS }, { by: device });
-    const path = '/_matrix/client/v3/logout';
-    need(await stage.peer.ask('POST', path, { token: device.token, body: {} }), 'logging out');
-    await stage.expectOne(stage.roomId, stage.type, made.due);
-  }),
-
-  ...inDialects(41, 'in a room that was replaced it is sent if a live event is', async (stage, api) => {
-    const roomId = await stage.makeRoom();
-    const { due } = await scheduleMessage(stage, api, roomId, stage.owner);
-    const body = { body: 'moved', replacement_room: stage.roomId };
-    need(await stage.setState(roomId, stage.owner, 'm.room.tombstone', '', body), 'replacing a room');
-    await expectLikeLive(stage, roomId, due.latestMs);
-    checkSame(
-      (await stage.eventsOf(stage.roomId, stage.type)).length,
-      0,
-      'the number of events in the other',
-    );
-  }),
-
-  ...inDialects(
-    46,
-    'in a room that is encrypted since then it is sent if a live event is',
-    async (stage, api) => {
-      const roomId = await stage.makeRoom();
-      const { due } = await scheduleMessage(stage, api, roomId, stage.owner);
-      const body = { algorithm: 'm.megolm.v1.aes-sha2' };
-      need(await stage.setState(roomId, stage.owner, 'm.room.encryption', '', body), 'encrypting a room');
-      await expectLikeLive(stage, roomId, due.latestMs);
-    },
-  ),
-
   ...inDialects(43, 'guests have it as well', async (stage, api) => {
     const guest = await stage.scene.accounts.makeGuest();
     const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
     const roomId = await stage.makeRoom({ initialState: [access] });
     await stage.join(roomId, guest);
-    const { id, due } = await scheduleMessage(stage, api, roomId, guest);
+    const { id, due } = await api.make(stage, { type: stage.type, delayMs: DELAY_MS }, { roomId, by: guest });
     const restart = await api.manage(id, 'restart', guest);
     stage.expectInTime(restart, due.earliestMs);
     checkStatus(restart, [200], 'a restart by a guest');
@@ -151,16 +79,6 @@ export const delayedRooms: readonly Scenario[] = [
     await stage.expectOne(roomId, stage.type, { earliestMs: due.earliestMs, latestMs });
   }),
 ];
-
-function scheduleMessage(
-  stage: Stage,
-  api: DelayedApi,
-  roomId: string,
-  by: Account,
-  delayMs = DELAY_MS,
-): Promise<Delayed> {
-  return api.make(stage, { type: stage.type, content: { by: 'delay' }, delayMs }, { roomId, by });
-}
 
 /** Schedules state; a peer may look at power levels at once, and then there is nothing to see. */
 async function scheduleState(
@@ -179,8 +97,7 @@ async function scheduleState(
   const { delay_id: id } = answer.body;
   check(typeof id === 'string', 'the answer has no delay id', answer);
   stage.afterwards(() => api.manage(id, 'cancel', by));
-  const [earliestMs, latestMs] = [answer.askedMs + delayMs, answer.answeredMs + delayMs];
-  return { id, answer, due: { earliestMs, latestMs } };
+  return { id, answer, due: dueAfter(answer, delayMs) };
 }
 
 /** The delayed state is set, over what was set by hand meanwhile. */
@@ -192,15 +109,4 @@ async function expectLater(stage: Stage, roomId: string, due: Delayed['due']): P
   check(seen !== undefined, 'it is not sent');
   const { body } = await stage.state(roomId, stage.type, 'key');
   checkSame(body, { by: 'delay' }, 'the state after its time');
-}
-
-/** The delayed message has come if the same one is accepted now. */
-async function expectLikeLive(stage: Stage, roomId: string, dueMs: number): Promise<void> {
-  await stage.sleepUntil(dueMs);
-  const live = await stage.send(roomId, stage.owner, stage.newType(), { by: 'hand' });
-  if (live.status !== 200) {
-    stage.note('a live event is refused there');
-    return;
-  }
-  await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: dueMs });
 }

@@ -4,7 +4,7 @@ import { listIn, objectIn } from '../observer.ts';
 import { segment } from '../peer.ts';
 import { inDialects, type Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
-import { check, checkSame, need, textIn } from '../verdict.ts';
+import { check, checkSame, need } from '../verdict.ts';
 
 const C = '/_matrix/client/v3';
 const DELAY_IDS = ['delay_id', 'org.matrix.msc4140.delay_id'] as const;
@@ -52,19 +52,6 @@ export const delayedSight: readonly Scenario[] = [
     }
     for (const [where, event] of await readings(stage, roomId, eventId, stage.other))
       check(!JSON.stringify(event).includes(id), `somebody else finds the delay id in ${where}`);
-  }),
-
-  ...inDialects(78, 'a /sync that waits is answered when it is sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
-    const { due } = await api.make(stage, { type: stage.type, delayMs: 1_000 }, { roomId });
-    const [sighting, answer] = await Promise.all([
-      stage.arrival(roomId, stage.type, due),
-      stage.syncUntil(roomId, stage.other, since, { type: stage.type, due }),
-    ]);
-    check(answer !== undefined, 'no waiting /sync brings the event');
-    const lateMs = sighting === undefined ? 0 : answer.answeredMs - sighting.seenMs;
-    check(lateMs < 10_000, `a waiting /sync is answered ${lateMs} ms after the event`, answer);
   }),
 ];
 

@@ -1,8 +1,7 @@
-import type { Account } from '../accounts.ts';
 import { event, type Future, type SeedApi } from '../seed-api.ts';
 import { inSeed, type Scenario } from '../scenario.ts';
-import type { Stage } from '../stage.ts';
-import { check, checkRefused, checkSame, checkStatus, need, NotApplicable } from '../verdict.ts';
+import { dueAfter, type Stage } from '../stage.ts';
+import { check, checkRefused, checkStatus, NotApplicable } from '../verdict.ts';
 
 /** What the room and the account have to say when a future resolves, and not before. */
 export const seedRooms: readonly Scenario[] = [
@@ -42,69 +41,6 @@ export const seedRooms: readonly Scenario[] = [
     await stage.expectNone(api, stage.type, due.latestMs, roomId);
   }),
 
-  inSeed(36, 'one whose owner has left is not sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await makeMessage(stage, api, roomId, stage.other);
-    await stage.leave(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectNone(api, stage.type, due.latestMs, roomId);
-  }),
-
-  inSeed(36, 'one whose owner has come back is sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await makeMessage(stage, api, roomId, stage.other);
-    await stage.leave(roomId, stage.other);
-    await stage.join(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectOne(roomId, stage.type, due);
-  }),
-
-  inSeed(37, 'one whose owner is banned is not sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const { due } = await makeMessage(stage, api, roomId, stage.other);
-    await stage.ban(roomId, stage.other);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectNone(api, stage.type, due.latestMs, roomId);
-  }),
-
-  inSeed(38, 'an account that has ended sends nothing', async (stage, api) => {
-    const leaver = await stage.scene.accounts.make('leaver');
-    const roomId = await stage.makeRoom({ members: [leaver] });
-    const { due } = await makeMessage(stage, api, roomId, leaver);
-    await stage.scene.accounts.deactivate(leaver);
-    stage.expectBefore(due.earliestMs);
-    await stage.expectNone(api, stage.type, due.latestMs, roomId);
-  }),
-
-  inSeed(39, 'it is sent though the device that made it is logged out', async (stage, api) => {
-    const device = await stage.scene.accounts.login(stage.owner);
-    const { due } = await makeMessage(stage, api, stage.roomId, device);
-    const path = '/_matrix/client/v3/logout';
-    need(await stage.peer.ask('POST', path, { token: device.token, body: {} }), 'logging out');
-    await stage.expectOne(stage.roomId, stage.type, due);
-  }),
-
-  inSeed(41, 'in a room that was replaced it is sent if a live event is', async (stage, api) => {
-    const roomId = await stage.makeRoom();
-    const { due } = await makeMessage(stage, api, roomId, stage.owner);
-    const body = { body: 'moved', replacement_room: stage.roomId };
-    need(await stage.setState(roomId, stage.owner, 'm.room.tombstone', '', body), 'replacing a room');
-    await expectLikeLive(stage, roomId, due.latestMs);
-    checkSame(
-      (await stage.eventsOf(stage.roomId, stage.type)).length,
-      0,
-      'the number of events in the other',
-    );
-  }),
-
-  inSeed(46, 'in a room that is encrypted since then it is sent if a live event is', async (stage, api) => {
-    const roomId = await stage.makeRoom();
-    const { due } = await makeMessage(stage, api, roomId, stage.owner);
-    const body = { algorithm: 'm.megolm.v1.aes-sha2' };
-    need(await stage.setState(roomId, stage.owner, 'm.room.encryption', '', body), 'encrypting a room');
-    await expectLikeLive(stage, roomId, due.latestMs);
-  }),
-
   inSeed(43, 'guests have it as well', async (stage, api) => {
     const guest = await stage.scene.accounts.makeGuest();
     const access = { type: 'm.room.guest_access', state_key: '', content: { guest_access: 'can_join' } };
@@ -114,12 +50,11 @@ export const seedRooms: readonly Scenario[] = [
     const answer = await api.put(guest, roomId, stage.newName(), body);
     // The proposal says nothing of guests.
     if (answer.status !== 200) throw new NotApplicable('guests may not');
-    const latestMs = answer.answeredMs + 1_000;
-    await stage.expectOne(roomId, stage.type, { earliestMs: answer.askedMs + 1_000, latestMs });
+    await stage.expectOne(roomId, stage.type, dueAfter(answer, 1_000));
   }),
 
   inSeed(45, 'nobody else has it in their list', async (stage, api) => {
-    const { token, due } = await makeMessage(stage, api, stage.roomId, stage.owner);
+    const { token, due } = await api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) });
     const own = await api.find(stage.owner, token);
     stage.expectBefore(due.earliestMs);
     check(own !== undefined, 'its owner does not have it in the list');
@@ -134,16 +69,4 @@ function makeState(stage: Stage, api: SeedApi, roomId: string): Promise<Future> 
   const state = event(stage.type, { by: 'future' }, 'key');
   const body = { timeout: 2, send_on_timeout: state, send_on_action: { a: state } };
   return api.make(stage, body, { by: stage.other, roomId });
-}
-
-function makeMessage(stage: Stage, api: SeedApi, roomId: string, by: Account): Promise<Future> {
-  return api.make(stage, { timeout: 2, send_on_timeout: event(stage.type) }, { by, roomId });
-}
-
-/** The event has come if another is accepted now. */
-async function expectLikeLive(stage: Stage, roomId: string, dueMs: number): Promise<void> {
-  await stage.sleepUntil(dueMs);
-  const live = await stage.send(roomId, stage.owner, stage.newType(), {});
-  if (live.status !== 200) return stage.note('a live event is refused there');
-  await stage.expectOne(roomId, stage.type, { earliestMs: 0, latestMs: dueMs });
 }

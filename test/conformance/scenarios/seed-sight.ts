@@ -3,7 +3,7 @@ import { objectIn } from '../observer.ts';
 import { segment } from '../peer.ts';
 import { event, eventIdOf, spelt } from '../seed-api.ts';
 import { inSeed, type Scenario } from '../scenario.ts';
-import { check, checkSame, checkStatus, NotApplicable, textIn } from '../verdict.ts';
+import { check, checkSame, checkStatus, NotApplicable } from '../verdict.ts';
 
 /** What is seen of a future before it resolves, and after. */
 export const seedSight: readonly Scenario[] = [
@@ -65,19 +65,6 @@ export const seedSight: readonly Scenario[] = [
     );
     check(seen !== undefined, 'it is not sent');
     checkSame(seen.event['content'], content, 'the content of the event');
-  }),
-
-  inSeed(78, 'a /sync that waits is answered when it is sent', async (stage, api) => {
-    const roomId = await stage.makeRoom({ members: [stage.other] });
-    const since = textIn(await stage.sync(roomId, stage.other), 'next_batch', 'a /sync');
-    const { due } = await api.make(stage, { timeout: 1, send_on_timeout: event(stage.type) }, { roomId });
-    const [sighting, answer] = await Promise.all([
-      stage.arrival(roomId, stage.type, due),
-      stage.syncUntil(roomId, stage.other, since, { type: stage.type, due }),
-    ]);
-    check(answer !== undefined, 'no waiting /sync brings the event');
-    const lateMs = sighting === undefined ? 0 : answer.answeredMs - sighting.seenMs;
-    check(lateMs < 10_000, `a waiting /sync is answered ${lateMs} ms after the event`, answer);
   }),
 
   inSeed(
