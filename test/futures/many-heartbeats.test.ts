@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { refreshFuture } from '../../src/futures/manage.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
-import { insertFutures, type NewFuture } from '../../src/storage/future-commit.ts';
-import { allotFutureNid } from '../../src/storage/future-updates.ts';
-import { findRoomNid } from '../../src/storage/rooms.ts';
 import { createFutureWorld, type FutureWorld } from './future-world.ts';
+import { storeFutures } from './stored-futures.ts';
 
 const FUTURES = 2_000;
 const BEAT_MS = 4_000;
@@ -83,49 +81,17 @@ async function insertHeartbeats(
   owner: Requester,
   roomIds: readonly RoomId[],
 ): Promise<Heartbeat[]> {
-  const { db, clock } = world.deps;
-  const roomNids = await Promise.all(roomIds.map((roomId) => findRoomNid(db, roomId)));
-  const first = await allotFutureNid(db);
   const heartbeats = Array.from({ length: FUTURES }, (_, index) => ({
     index,
     tokenId: `heartbeat ${index}`,
     timeoutMs: LONGEST_MS - Math.floor(index / roomIds.length),
   }));
-  const futures = heartbeats.map(({ index, tokenId, timeoutMs }): NewFuture => {
-    const roomNid = roomNids[index % roomNids.length];
-    assert.ok(roomNid !== undefined);
-    return {
-      futureNid: first + 1 + index,
-      tokenId,
-      publicId: undefined,
-      userNid: owner.userNid,
-      deviceId: owner.deviceId,
-      roomNid,
-      timeoutMs,
-      sinceTs: clock.nowMs(),
-      watchedStateKeyNid: undefined,
-      watchedEventId: undefined,
-      contestedStateKeyNid: undefined,
-      sendNowEventId: undefined,
-      mirror: undefined,
-      mostPending: FUTURES,
-      alternatives: [
-        {
-          trigger: 'timeout',
-          delayId: `of ${tokenId}`,
-          type: 'm.room.message',
-          stateKey: undefined,
-          content: JSON.stringify({ msgtype: 'm.text', body: tokenId }),
-          redacts: undefined,
-          reservedEventId: undefined,
-          stickyDurationMs: undefined,
-          originServerTs: undefined,
-        },
-      ],
-    };
-  });
-  const client = await world.database.database.pool.connect();
-  await insertFutures(client, futures);
-  client.release();
+  const texts = heartbeats.map(({ tokenId, timeoutMs }) => ({
+    tokenId,
+    delayId: `of ${tokenId}`,
+    timeoutMs,
+    text: tokenId,
+  }));
+  await storeFutures(world, owner, roomIds, texts);
   return heartbeats;
 }

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import type { Requester } from '../../src/http/endpoint.ts';
 import { refreshFuture } from '../../src/futures/manage.ts';
-import { insertFutures, type NewFuture } from '../../src/storage/future-commit.ts';
-import { allotFutureNid } from '../../src/storage/future-updates.ts';
-import { findRoomNid } from '../../src/storage/rooms.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { call, createFutureWorld, FutureWorld, message } from './future-world.ts';
 import { interruptDatabase } from './outage.ts';
+import { storeFutures } from './stored-futures.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -269,43 +267,11 @@ async function insertDue(
   roomIds: readonly RoomId[],
   count: number,
 ): Promise<void> {
-  const { database, clock, random } = world.deps;
-  const roomNids = await Promise.all(roomIds.map((roomId) => findRoomNid(world.deps.db, roomId)));
-  const first = await allotFutureNid(world.deps.db);
-  const futures = Array.from({ length: count }, (_, index): NewFuture => {
-    const roomNid = roomNids[index % roomNids.length];
-    assert.ok(roomNid !== undefined);
-    return {
-      futureNid: first + 1 + index,
-      tokenId: undefined,
-      publicId: undefined,
-      userNid: user.userNid,
-      deviceId: user.deviceId,
-      roomNid,
-      timeoutMs: 1_000 + index,
-      sinceTs: clock.nowMs(),
-      watchedStateKeyNid: undefined,
-      watchedEventId: undefined,
-      contestedStateKeyNid: undefined,
-      sendNowEventId: undefined,
-      mirror: undefined,
-      mostPending: count,
-      alternatives: [
-        {
-          trigger: 'timeout',
-          delayId: random.bytes(16).toString('hex'),
-          type: 'm.room.message',
-          stateKey: undefined,
-          content: JSON.stringify({ msgtype: 'm.text', body: String(index).padStart(6, '0') }),
-          redacts: undefined,
-          reservedEventId: undefined,
-          stickyDurationMs: undefined,
-          originServerTs: undefined,
-        },
-      ],
-    };
-  });
-  const client = await database.pool.connect();
-  await insertFutures(client, futures);
-  client.release();
+  const { random } = world.deps;
+  const texts = Array.from({ length: count }, (_, index) => ({
+    delayId: random.bytes(16).toString('hex'),
+    timeoutMs: 1_000 + index,
+    text: String(index).padStart(6, '0'),
+  }));
+  await storeFutures(world, user, roomIds, texts);
 }
