@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { findFault } from './fuzz/judge.ts';
 import { readSourceFiles } from './support/source-files.ts';
 import { checkAgainstSpec, checkedFetch, takeViolations } from './support/spec-check.ts';
+import { listenOnLoopback } from './support/loopback.ts';
 
 const SYNC = '/_matrix/client/v3/sync';
 const VERSIONS = '/_matrix/client/versions';
@@ -104,11 +104,8 @@ describe('the check of answers against the specification', () => {
       const server = createServer((_request, response) => {
         response.setHeader('Content-Type', 'application/json').end('{}');
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const address = server.address();
-      assert.ok(address !== null && typeof address === 'object');
-      await checkedFetch(new URL(VERSIONS, `http://127.0.0.1:${address.port}`)).catch(() => undefined);
+      const port = await listenOnLoopback(server);
+      await checkedFetch(new URL(VERSIONS, `http://127.0.0.1:${port}`)).catch(() => undefined);
       server.close();
       assert.match(takeViolations().join(), /GET \/_matrix\/client\/versions answers 200 against/);
     });

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 /** A request that came in. */
 export interface HeardRequest {
@@ -42,9 +41,7 @@ export async function startListener(): Promise<Listener> {
       response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
     })();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   const listener: Listener = {
     url: `http://127.0.0.1:${port}`,
     heard,
@@ -57,9 +54,7 @@ export async function startListener(): Promise<Listener> {
     },
     async [Symbol.asyncDispose]() {
       waiting = [];
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
+      await closeAtOnce(server);
     },
   };
   return listener;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { BenchClient, Refused } from '../../bench/client.ts';
+import { listenOnLoopback } from '../support/loopback.ts';
 
 /** A server that answers each request with the pieces that `answers` gives for it, in writes of their own. */
 async function serve(answers: readonly (readonly string[])[]): Promise<{
@@ -19,11 +19,9 @@ async function serve(answers: readonly (readonly string[])[]): Promise<{
       requests.push(text);
       void writeAll(socket, pieces);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return { baseUrl: `http://127.0.0.1:${address.port}`, requests, sockets, server };
+  });
+  const port = await listenOnLoopback(server);
+  return { baseUrl: `http://127.0.0.1:${port}`, requests, sockets, server };
 }
 
 /** Each piece is on its way before the next one is written. */

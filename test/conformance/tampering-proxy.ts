@@ -4,7 +4,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 /** A request on its way to the server. */
 export interface Passing {
@@ -38,8 +38,8 @@ export interface TamperingProxy extends AsyncDisposable {
 
 /** A server on a free port of 127.0.0.1 that behaves as the one behind it, but for one thing. */
 export async function startTamperingProxy(behind: string, tampering: Tampering): Promise<TamperingProxy> {
-  const { hostname, port } = new URL(behind);
-  const forward: Forward = (passing) => ask({ hostname, port }, passing);
+  const { hostname, port: portBehind } = new URL(behind);
+  const forward: Forward = (passing) => ask({ hostname, port: portBehind }, passing);
   const server = createServer((incoming, outgoing) => {
     const handle = async (): Promise<Reply> => {
       const passing = await read(incoming);
@@ -54,13 +54,10 @@ export async function startTamperingProxy(behind: string, tampering: Tampering):
     };
     void answer();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
 }
 

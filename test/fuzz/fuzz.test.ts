@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { Chance } from './chance.ts';
 import { fuzz, type FuzzReport } from './fuzz.ts';
 import { makeFuzzRequest, type FuzzRequest, type Target } from './fuzz-request.ts';
 import { findFault } from './judge.ts';
 import type { Scene } from './scene.ts';
 import { Wire, type Outcome } from './wire.ts';
+import { listenOnLoopback } from '../support/loopback.ts';
 import { allEndpoints } from '../../src/server/endpoints.ts';
 
 /** The long form is `npm run fuzz`. */
@@ -174,10 +175,9 @@ async function startPeer(text: string, ends = false): Promise<{ readonly port: n
     sockets.add(socket);
     socket.on('error', () => undefined).once('data', () => (ends ? socket.end(text) : socket.write(text)));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listenOnLoopback(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();

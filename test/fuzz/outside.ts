@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 import { Chance } from './chance.ts';
 import { oddJson } from './odd-values.ts';
 
@@ -24,18 +23,12 @@ export async function startOutside(seed: string): Promise<Outside> {
       }
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
     pusherUrl: `${url}/_matrix/push/v1/notify`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
 }
 

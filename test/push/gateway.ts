@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 interface GatewayAnswer {
   readonly status: number;
@@ -47,10 +47,9 @@ export async function startGateway(): Promise<Gateway> {
       () => refuse(response),
     );
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listenOnLoopback(server);
   const gateway: Gateway = {
-    url: `http://127.0.0.1:${portOf(server)}/_matrix/push/v1/notify`,
+    url: `http://127.0.0.1:${port}/_matrix/push/v1/notify`,
     arrived,
     paths,
     answer: ACCEPT,
@@ -63,9 +62,7 @@ export async function startGateway(): Promise<Gateway> {
     },
     async [Symbol.asyncDispose]() {
       waiting = [];
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
+      await closeAtOnce(server);
     },
   };
   return gateway;
@@ -81,10 +78,4 @@ async function readJson(request: IncomingMessage): Promise<JsonObject> {
 
 function refuse(response: ServerResponse): void {
   response.writeHead(400).end();
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the gateway listens on no port');
-  return address.port;
 }

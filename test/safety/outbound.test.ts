@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import dns from 'node:dns/promises';
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { fetchUrl } from '../../src/media/fetch-url.ts';
 import { ManualClock } from '../../src/util/clock.ts';
 import { sendOutbound } from '../../src/util/outbound.ts';
 import { readSourceFiles } from '../support/source-files.ts';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 /** Ways to write addresses that nobody may make this server connect to. */
 const PRIVATE_HOSTS = [
@@ -60,9 +59,7 @@ describe('a request to where a user says', () => {
     server = createServer((request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/html' }).end(request.headers.host);
     }).on('connection', () => (connections += 1));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
+    port = await listenOnLoopback(server);
   });
   beforeEach(() => (connections = 0));
   after(() => server.close());
@@ -150,15 +147,10 @@ async function startRedirecting(target: URL): Promise<{ readonly url: URL } & As
   const server = createServer((_request, response) => {
     response.writeHead(302, { Location: target.href }).end();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listenOnLoopback(server);
   return {
-    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`),
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    url: new URL(`http://127.0.0.1:${port}/`),
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
 }
 

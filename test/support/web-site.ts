@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { closeAtOnce, listenOnLoopback } from './loopback.ts';
 
 /** A site on 127.0.0.1 that keeps which paths were asked for. */
 export interface WebSite extends AsyncDisposable {
@@ -28,17 +28,10 @@ export async function startWebSite(pages: Readonly<Record<string, Page>>): Promi
     else if (typeof page === 'function') page(response);
     else response.writeHead(200, { 'Content-Type': page.type, ...page.headers }).end(page.body);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the site listens on no port');
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     asked,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
 }

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { basename, extname, join, normalize, sep } from 'node:path';
+import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 /** A web client that is served on this machine only. */
 export interface ServedClient extends AsyncDisposable {
@@ -31,17 +31,10 @@ export async function serveClient(directory: string, config: unknown): Promise<S
     const { pathname } = new URL(request.url ?? '/', 'http://client.invalid');
     void sendFile(response, directory, decodeURIComponent(pathname), config);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the web client has no port');
+  const port = await listenOnLoopback(server);
   return {
-    baseUrl: `http://127.0.0.1:${address.port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    baseUrl: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
 }
 
