@@ -18,6 +18,7 @@ import { isJsonArray, isJsonObject, type JsonObject } from '../../src/util/json.
 import { Fleet } from './fleet.ts';
 import { makeRooms } from './mixed-load-rooms.ts';
 import { MixedLoad } from './mixed-load.ts';
+import { Readers } from './readers.ts';
 import { SyncedView } from './synced-view.ts';
 
 const C = '/_matrix/client/v3';
@@ -50,16 +51,11 @@ async function endure(make: () => Promise<BreakableDatabase>): Promise<void> {
   const { users, roomIds } = await makeRooms(server, 4, 3);
   const load = new MixedLoad(fleet, users, roomIds);
   const views = users.map((user, client) => ({ user, view: new SyncedView(fleet, client, user, 10) }));
-  const reading = { isOver: false };
-  const read = Promise.all(
-    views.map(async ({ view }) => {
-      while (!reading.isOver) await view.step(1_000);
-    }),
-  );
+  const readers = new Readers(fleet, views, 1_000);
   const worked = load.work();
   const busy = async (work: () => Promise<void>): Promise<void> => {
     load.grant(STEPS);
-    await Promise.race([work(), read, worked]);
+    await Promise.race([work(), readers.reading, worked]);
   };
 
   const quiet = await makeQuietRoom(server);
@@ -92,23 +88,8 @@ async function endure(make: () => Promise<BreakableDatabase>): Promise<void> {
     );
     return rows.length === 0;
   });
-  await load.mark();
-  await Promise.race([
-    until('every reader to be at the end', () =>
-      views.every(({ view, user }) => load.hasReached(view, user)),
-    ),
-    read,
-  ]);
-  reading.isOver = true;
-  await read;
+  await readers.finish(load);
   assert.ok(fleet.refused > 0, 'the load has noticed');
-  for (const { view, user } of views) {
-    load.check(view, user);
-    const fresh = new SyncedView(fleet, 0, user, 50);
-    await fresh.step(0);
-    assert.deepEqual(view.rooms, fresh.rooms);
-    assert.deepEqual(view.accountData, fresh.accountData);
-  }
 }
 
 /** What the futures of the quiet room say, in order of their deadlines. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { registerUser, request, succeed, textAt, type TestUser } from '../support/server.ts';
+import { request, textAt, type TestUser } from '../support/server.ts';
+import { makeRooms } from './mixed-load-rooms.ts';
 import { startKillableServer, type KillableServer } from './killed-server.ts';
 import { roundsOf } from './race.ts';
 
@@ -114,7 +115,8 @@ describe('a server that is killed', () => {
     const start = (): Promise<KillableServer> => startKillableServer({ databaseUrl: database.url, dataDir });
     let server = await start();
     try {
-      const client = await makeClient(server);
+      const { users, roomIds } = await makeRooms(server, USERS, ROOMS);
+      const client = new RestlessClient(users, roomIds);
       const rounds = roundsOf(50);
       for (let round = 0; round < rounds; round += 1) {
         const [next] = await Promise.all([start(), killAtRandom(server, client)]);
@@ -129,24 +131,6 @@ describe('a server that is killed', () => {
     }
   });
 });
-
-/** Users who are in the same rooms. */
-async function makeClient(server: KillableServer): Promise<RestlessClient> {
-  const users: TestUser[] = [];
-  for (let count = 0; count < USERS; count += 1) users.push(await registerUser(server, `user${count}`));
-  const [creator, ...others] = users;
-  assert.ok(creator);
-  const roomIds: string[] = [];
-  for (let count = 0; count < ROOMS; count += 1) {
-    const body = { preset: 'public_chat' };
-    const room = await succeed(server, 'POST', `${C}/createRoom`, { token: creator, body });
-    const roomId = textAt(room, 'room_id');
-    roomIds.push(roomId);
-    for (const token of others)
-      await succeed(server, 'POST', `${C}/join/${encodeURIComponent(roomId)}`, { token, body: {} });
-  }
-  return new RestlessClient(users, roomIds);
-}
 
 /** Lets the client work, and kills the server after a random number of answers. */
 async function killAtRandom(server: KillableServer, client: RestlessClient): Promise<void> {

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { startKillableServer } from './killed-server.ts';
 import { makeRooms } from './mixed-load-rooms.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { roundsOf } from './race.ts';
+import { Readers } from './readers.ts';
 import { SyncedView } from './synced-view.ts';
 
 const USERS = 4;
@@ -49,12 +49,7 @@ describe('killing servers under mixed load', function () {
       user,
       view: new SyncedView(fleet, client + 1, user, LIMITS[client] ?? 10),
     }));
-    const reading = { isOver: false };
-    const read = Promise.all(
-      views.map(async ({ view }) => {
-        while (!reading.isOver) await view.step(WAIT_MS);
-      }),
-    );
+    const readers = new Readers(fleet, views, WAIT_MS);
     const worked = load.work();
     const rounds = roundsOf(10);
     for (let round = 0; round < rounds; round += 1) {
@@ -63,27 +58,12 @@ describe('killing servers under mixed load', function () {
       const replaced = untilAnswered(1 + Math.floor(Math.random() * STEPS)).then(() =>
         fleet.replace(Math.floor(Math.random() * servers)),
       );
-      await Promise.race([replaced, worked, read]);
+      await Promise.race([replaced, worked, readers.reading]);
     }
     load.end();
     await worked;
     await untilNothingIsPending();
-    await load.mark();
-    await Promise.race([
-      until('every reader to be at the end', () =>
-        views.every(({ view, user }) => load.hasReached(view, user)),
-      ),
-      read,
-    ]);
-    reading.isOver = true;
-    await read;
-    for (const { view, user } of views) {
-      load.check(view, user);
-      const fresh = new SyncedView(fleet, 0, user, 50);
-      await fresh.step(0);
-      assert.deepEqual(view.rooms, fresh.rooms);
-      assert.deepEqual(view.accountData, fresh.accountData);
-    }
+    await readers.finish(load);
   }
 
   function untilAnswered(more: number): Promise<void> {
