@@ -3,18 +3,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { z } from 'zod';
 import { endpoint } from '../../src/http/endpoint.ts';
-import { jsonObject } from '../../src/http/parse-input.ts';
 import { startApp, type Answer, type AppUnderTest } from './app-under-test.ts';
-
-const echo = endpoint({
-  name: 'echo',
-  method: 'POST',
-  path: '/echo',
-  auth: 'none',
-  rateLimit: 'none',
-  body: jsonObject,
-  handle: (_deps: object, { body }) => ({ body }),
-});
+import { echo } from './plain-endpoints.ts';
 
 const relaxed = endpoint({
   name: 'relaxed',

@@ -5,15 +5,7 @@ import { PassThrough } from 'node:stream';
 import { endpoint } from '../../src/http/endpoint.ts';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import { startApp, type AppUnderTest } from './app-under-test.ts';
-
-const hello = endpoint({
-  name: 'hello',
-  method: 'GET',
-  path: '/hello',
-  auth: 'none',
-  rateLimit: 'none',
-  handle: (_deps: object) => ({ body: {} }),
-});
+import { hello } from './plain-endpoints.ts';
 
 /** Everything that comes back on a connection until the server closes it. */
 async function exchange(app: AppUnderTest, text: string): Promise<{ head: string; json: JsonObject }> {

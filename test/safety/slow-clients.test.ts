@@ -2,23 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { endpoint } from '../../src/http/endpoint.ts';
-import { jsonObject } from '../../src/http/parse-input.ts';
 import { rawBody } from '../../src/http/raw-body.ts';
 import { defaultHttpLimits, type HttpLimits } from '../../src/http/limits.ts';
 import { startApp, type AppUnderTest } from '../http/app-under-test.ts';
+import { echo, hello } from '../http/plain-endpoints.ts';
 
 /** Node measures these by its own clock, so that they are short here. */
 const SOON_MS = 50;
 const LATE_MS = 60_000;
-
-const hello = endpoint({
-  name: 'hello',
-  method: 'GET',
-  path: '/hello',
-  auth: 'none',
-  rateLimit: 'none',
-  handle: (_deps: object) => ({ body: {} }),
-});
 
 const upload = endpoint({
   name: 'upload',
@@ -31,16 +22,6 @@ const upload = endpoint({
     for await (const _chunk of body.read(1000)) continue;
     return { body: {} };
   },
-});
-
-const echo = endpoint({
-  name: 'echo',
-  method: 'POST',
-  path: '/echo',
-  auth: 'none',
-  rateLimit: 'none',
-  body: jsonObject,
-  handle: (_deps: object, { body }) => ({ body }),
 });
 
 function start(limits: Partial<HttpLimits>): Promise<AppUnderTest> {
