@@ -140,15 +140,20 @@ export async function insertSearchableTexts(tx: Tx, texts: readonly SearchableTe
 /** Forgets the texts of what redactions in `(after, upTo]` were applied to, edits included. */
 export async function deleteRedactedTexts(tx: Tx, after: number, upTo: number): Promise<void> {
   await sql`
-    with redacted as (
-      select t.event_nid from events r join events t on t.event_id = r.redacts
-      where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
-        and t.redacted_by_nid is not null
+    with redacted as materialized (
+      select array(
+        select t.event_nid from events r join events t on t.event_id = r.redacts
+        where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
+          and t.redacted_by_nid is not null
+      ) as nids
     )
     delete from searchable_texts
-    where event_nid in (select event_nid from redacted) or shown_nid in (select event_nid from redacted)`.execute(
-    tx,
-  );
+    where event_nid = any(array(
+      select unnest(nids) from redacted
+      union all
+      select s.event_nid from redacted, searchable_texts s
+      where s.shown_nid <> s.event_nid and s.shown_nid = any(redacted.nids)
+    ))`.execute(tx);
 }
 
 /** A place in the results of a search: right at a hit. */
