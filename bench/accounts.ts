@@ -39,9 +39,11 @@ export class Accounts {
     this.#shared.push(await this.make());
   }
 
-  /** The same `count` shared ones each time, in whatever rooms they are. */
-  async some(count: number): Promise<readonly Account[]> {
+  /** The same `count` shared ones each time, one at least, in whatever rooms they are. */
+  async some(count: number): Promise<readonly [Account, ...Account[]]> {
     await together(numbers(count - this.#shared.length), AT_ONCE, () => this.add());
-    return this.#shared.slice(0, count);
+    const [first, ...others] = this.#shared.slice(0, count);
+    if (first === undefined) throw new Error('nobody is there');
+    return [first, ...others];
   }
 }

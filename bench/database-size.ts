@@ -53,7 +53,7 @@ async function growthPer(bench: Bench, count: number, work: (n: number) => Promi
 /** The size once what is written behind the events is there: a search makes the server catch up with its index. */
 async function settledBytes(bench: Bench): Promise<number> {
   const [searcher] = await bench.accounts.some(1);
-  await bench.client.skim('POST', '/_matrix/client/v3/search', searcher?.token, {
+  await bench.client.skim('POST', '/_matrix/client/v3/search', searcher.token, {
     search_categories: { room_events: { search_term: 'nothing' } },
   });
   return bench.server === undefined ? 0 : bench.server.databaseBytes();

@@ -17,7 +17,6 @@ export function pagesThrough(messages: number): Measurement {
     moreIsBetter: true,
     run: async (bench) => {
       const [reader] = await bench.accounts.some(1);
-      if (reader === undefined) throw new Error('nobody is there');
       const roomId = await makeRoom(bench.client, reader);
       const count = bench.scaled(messages);
       await sendMessages(bench.client, reader, roomId, count);

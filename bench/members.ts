@@ -1,4 +1,5 @@
 import type { Account } from './accounts.ts';
+import type { Bench } from './bench.ts';
 import { latency, timed, type Measurement } from './measure.ts';
 import { join, makeRoom, roomPath, sendMessage } from './rooms.ts';
 import { oncePerRun } from './shared.ts';
@@ -29,24 +30,21 @@ export function joinAmong(count: number): Measurement {
 
 /** How long /members takes for a room of so many. */
 export function listOfMembers(count: number): Measurement {
-  return {
-    name: `the members of a room of ${count}`,
-    unit: 'ms',
-    run: async (bench) => {
-      const { creator, roomId } = await roomOf(bench, count);
-      const path = `${roomPath(roomId)}/members`;
-      return () => latency(bench.roundMs, () => timed(() => bench.client.skim('GET', path, creator.token)));
-    },
-  };
+  return membersOf(`the members of a room of ${count}`, (bench) => roomOf(bench, count));
 }
 
 /** How long /members takes for a room of one that has so many other state events. */
 export function membersAmongState(count: number): Measurement {
+  return membersOf(`the only member among ${count} state events`, (bench) => roomWithState(bench, count));
+}
+
+/** How long /members takes for whoever has made a room. */
+function membersOf(name: string, findRoom: (bench: Bench) => Promise<RoomOfCreator>): Measurement {
   return {
-    name: `the only member among ${count} state events`,
+    name,
     unit: 'ms',
     run: async (bench) => {
-      const { creator, roomId } = await roomWithState(bench, count);
+      const { creator, roomId } = await findRoom(bench);
       const path = `${roomPath(roomId)}/members`;
       return () => latency(bench.roundMs, () => timed(() => bench.client.skim('GET', path, creator.token)));
     },
@@ -65,13 +63,12 @@ export function sendAmong(count: number): Measurement {
   };
 }
 
-interface CrowdedRoom {
+interface RoomOfCreator {
   readonly creator: Account;
   readonly roomId: string;
 }
 
-const roomOf = oncePerRun(async (bench, count): Promise<CrowdedRoom> => {
+const roomOf = oncePerRun(async (bench, count): Promise<RoomOfCreator> => {
   const [creator, ...others] = await bench.accounts.some(bench.scaled(count));
-  if (creator === undefined) throw new Error('nobody is there');
   return { creator, roomId: await makeRoom(bench.client, creator, others) };
 });
