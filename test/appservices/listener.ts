@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
+import { Arrivals } from '../support/arrivals.ts';
 import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 /** A request that came in. */
@@ -30,13 +31,11 @@ export interface Listener extends AsyncDisposable {
 export const OK: ListenerAnswer = { status: 200, body: {} };
 
 export async function startListener(): Promise<Listener> {
-  const heard: HeardRequest[] = [];
-  let waiting: (() => void)[] = [];
+  const arrivals = new Arrivals<HeardRequest>();
   const server = createServer((request, response) => {
     void (async () => {
       const one = await read(request);
-      heard.push(one);
-      for (const wake of waiting.splice(0)) wake();
+      arrivals.add(one);
       const { status, body } = await listener.answer(one);
       response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
     })();
@@ -44,18 +43,10 @@ export async function startListener(): Promise<Listener> {
   const port = await listenOnLoopback(server);
   const listener: Listener = {
     url: `http://127.0.0.1:${port}`,
-    heard,
+    heard: arrivals.items,
     answer: () => OK,
-    async next() {
-      while (heard.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-      const [first] = heard.splice(0, 1);
-      if (first === undefined) throw new Error('it was there a moment ago');
-      return first;
-    },
-    async [Symbol.asyncDispose]() {
-      waiting = [];
-      await closeAtOnce(server);
-    },
+    next: () => arrivals.next(),
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
   return listener;
 }

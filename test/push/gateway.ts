@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import { Arrivals } from '../support/arrivals.ts';
 import { closeAtOnce, listenOnLoopback } from '../support/loopback.ts';
 
 interface GatewayAnswer {
@@ -26,23 +27,21 @@ export interface Gateway extends AsyncDisposable {
 const ACCEPT: Gateway['answer'] = () => ({ status: 200, body: { rejected: [] } });
 
 export async function startGateway(): Promise<Gateway> {
-  const arrived: JsonObject[] = [];
+  const arrivals = new Arrivals<JsonObject>();
   const paths: string[] = [];
-  let waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
     paths.push(request.url ?? '');
     readJson(request).then(
       (body) => {
         const notification = body['notification'];
         if (!isJsonObject(notification)) return refuse(response);
-        arrived.push(notification);
+        arrivals.add(notification);
         const { status, body: answer, location } = gateway.answer(notification);
         const headers = {
           'Content-Type': 'application/json',
           ...(location === undefined ? {} : { location }),
         };
         response.writeHead(status, headers).end(JSON.stringify(answer));
-        for (const wake of waiting.splice(0)) wake();
       },
       () => refuse(response),
     );
@@ -50,20 +49,12 @@ export async function startGateway(): Promise<Gateway> {
   const port = await listenOnLoopback(server);
   const gateway: Gateway = {
     url: `http://127.0.0.1:${port}/_matrix/push/v1/notify`,
-    arrived,
+    arrived: arrivals.items,
     paths,
     answer: ACCEPT,
     onConnection: (heard) => server.on('connection', heard),
-    async next() {
-      while (arrived.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-      const [first] = arrived.splice(0, 1);
-      if (first === undefined) throw new Error('it was there a moment ago');
-      return first;
-    },
-    async [Symbol.asyncDispose]() {
-      waiting = [];
-      await closeAtOnce(server);
-    },
+    next: () => arrivals.next(),
+    [Symbol.asyncDispose]: () => closeAtOnce(server),
   };
   return gateway;
 }
