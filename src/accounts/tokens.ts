@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TokenHashes } from '../storage/sessions.ts';
 import { randomToken, type Random } from '../util/random.ts';
 
@@ -16,7 +16,7 @@ export interface IssuedTokens {
 
 /** What is stored of a token: enough to recognise it, too little to use it. */
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** New tokens with the hashes to store; 256 random bits each. */

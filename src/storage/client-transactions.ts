@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { DeviceId } from '../matrix/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
@@ -27,11 +27,11 @@ export interface ClientTransactionKey {
   readonly txnId: string;
 }
 
-const HASH_BYTES = 16;
+const HASH_DIGITS = 32;
 
 /** What stands for a request in the database, as hexadecimal digits. */
 export function hashRequest({ endpoint, txnId }: Pick<ClientTransactionKey, 'endpoint' | 'txnId'>): string {
-  return createHash('sha256').update(`${endpoint}\n${txnId}`).digest().toString('hex', 0, HASH_BYTES);
+  return hash('sha256', `${endpoint}\n${txnId}`, 'hex').slice(0, HASH_DIGITS);
 }
 
 /** The answer that was given to the same request before. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Brand } from '../util/brand.ts';
 
 /** The name of a state node, and so of the whole state below it: the first 16 bytes of the SHA-256 of its body, in hex. */
@@ -47,11 +47,7 @@ export interface EncodedNode {
 /** The stored form of a node and its name. */
 export function encodeNode(node: StateNode): EncodedNode {
   const body = node.kind === 'leaf' ? encodeLeaf(node) : encodeBranch(node);
-  const hash = createHash('sha256')
-    .update(body)
-    .digest('hex')
-    .slice(0, HASH_BYTES * 2);
-  return { root: hash as StateRoot, body };
+  return { root: hash('sha256', body, 'hex').slice(0, HASH_BYTES * 2) as StateRoot, body };
 }
 
 /** The node in a stored body. */
