@@ -28,6 +28,8 @@ const CHANNEL = 'morrow';
 const ANYONE = '-';
 /** Said by a process that listens from now on. */
 const HELLO = 'hello';
+/** What the connection that listens is called in the database's list of connections. */
+export const LISTENING_AS = 'morrow listener';
 /** Every listening connection shares this lock, so that all can be counted: "morr" in ASCII. */
 const LISTENERS = 0x6d6f7272;
 const GATHER_MS = 5;
@@ -129,7 +131,7 @@ export class PostgresBus implements Bus {
 
   /** A connection that listens; `lost` resolves when it does no more. Rejects when there is none to be had. */
   async #connect(): Promise<{ readonly lost: Promise<void> }> {
-    const client = new pg.Client(this.#database.pool.options);
+    const client = new pg.Client({ ...this.#database.pool.options, application_name: LISTENING_AS });
     const lost = new Promise<void>((resolve) => {
       client.on('error', () => resolve());
       client.on('end', () => resolve());

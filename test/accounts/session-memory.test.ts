@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { changeAccountState } from '../../src/accounts/account-state.ts';
 import { createAuthenticator } from '../../src/accounts/authenticate.ts';
 import { logOut } from '../../src/accounts/logout.ts';
-import { PostgresBus } from '../../src/storage/bus.ts';
+import { LISTENING_AS, PostgresBus } from '../../src/storage/bus.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { tellSessionsChanged } from '../../src/storage/session-changes.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -121,7 +121,8 @@ describe('the memory of sessions', () => {
     await other.authenticator.authenticate(dora.accessToken, ORIGIN);
     await world.test.database.pool.query(
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity
-       where query like 'listen%' and datname = current_database()`,
+       where application_name = $1 and datname = current_database()`,
+      [LISTENING_AS],
     );
     await until('the connection to be lost', () => !other.bus.isListening);
     await endSilently(world, dora.userNid);
