@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts';
 import { numbers, together, type Figure, type Measurement } from './measure.ts';
 import { sendMessage } from './rooms.ts';
 import { ownRooms } from './sends.ts';
+import { settle } from './settle.ts';
 import { replaceOne, roomWithState } from './state.ts';
 
 const MESSAGES = 10_000;
@@ -50,11 +51,8 @@ async function growthPer(bench: Bench, count: number, work: (n: number) => Promi
   return { value: ((await settledBytes(bench)) - before) / count, operations: count };
 }
 
-/** The size once what is written behind the events is there: a search makes the server catch up with its index. */
+/** The size once what is written behind the events is there. */
 async function settledBytes(bench: Bench): Promise<number> {
-  const [searcher] = await bench.accounts.some(1);
-  await bench.client.skim('POST', '/_matrix/client/v3/search', searcher.token, {
-    search_categories: { room_events: { search_term: 'nothing' } },
-  });
+  await settle(bench);
   return bench.server === undefined ? 0 : bench.server.databaseBytes();
 }

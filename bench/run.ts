@@ -1,6 +1,7 @@
 import { Disposal } from '../src/util/disposal.ts';
 import type { Bench } from './bench.ts';
 import { median, type Aim, type Figure, type Measurement } from './measure.ts';
+import { settle } from './settle.ts';
 import type { UsageTotal } from './usage.ts';
 
 /** What a measurement came to. The figure is the median of the rounds. */
@@ -13,7 +14,7 @@ export interface Result {
   /** Why there is no figure. */
   readonly problem?: string;
   readonly rounds: readonly Figure[];
-  /** Milliseconds of processor time for each operation, over all counted rounds. */
+  /** Milliseconds of processor time for each operation, over all counted rounds and what was put off in them. */
   readonly cpuMs?: { readonly server: number; readonly database: number; readonly load: number };
   /** After the rounds. */
   readonly memoryBytes?: { readonly server: number; readonly database: number };
@@ -30,10 +31,14 @@ export async function measure(bench: Bench, measurement: Measurement, rounds: nu
     await using after = new Disposal();
     const once = await measurement.run(bench, after);
     if (measurement.isSingle !== true && measurement.needsNoWarmUp !== true) await once();
+    const isElsewhere = needs === 'servers of its own';
+    if (!isElsewhere) await settle(bench);
     const start = sample(bench);
     for (let round = 0; round < (measurement.isSingle === true ? 1 : rounds); round += 1)
       figures.push(await once());
-    const used = needs === 'servers of its own' ? {} : describeUse(start, sample(bench), figures);
+    // What the rounds have left to do belongs to what they cost.
+    if (!isElsewhere) await settle(bench);
+    const used = isElsewhere ? {} : describeUse(start, sample(bench), figures);
     return { ...about, figure: median(figures.map(({ value }) => value)), rounds: figures, ...used };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
