@@ -49,9 +49,9 @@ export async function deliverDue(
   let { position, badge } = claimed;
   let failing: Failing = claimed;
   while (!signal.aborted) {
-    const { next, unread } = await findPushWork(db, claimed.userNid, position);
+    const { next, unread, upTo } = await findPushWork(db, claimed.userNid, position);
     if (next === undefined && unread === (badge ?? 0))
-      return finishPusher(db, claimed.pusherNid, claimed.workNumber, clock.nowMs());
+      return finishPusher(db, claimed.pusherNid, { workNumber: claimed.workNumber, upTo }, clock.nowMs());
     const message = next && (await describe(deps, next));
     const payload =
       next === undefined ? badgePayload(claimed, unread) : message && eventPayload(claimed, message, unread);

@@ -3,11 +3,7 @@ import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import { currentPosition, inTransaction, type Db, type Tx } from '../storage/database.ts';
-import {
-  deleteNotificationsOf,
-  insertNotifications,
-  markNotificationsRead,
-} from '../storage/notifications.ts';
+import { deleteNotificationsOf, insertNotifications } from '../storage/notifications.ts';
 import {
   findPushProgress,
   listEventsToPush,
@@ -16,6 +12,7 @@ import {
   setPushProgress,
 } from '../storage/push-progress.ts';
 import { markPushersDue } from '../storage/pushers.ts';
+import { moveReadMarks } from '../storage/read-marks.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
@@ -148,7 +145,7 @@ export class PushMover implements AsyncDisposable {
     const receipts = await listReadMarks(tx, from, reached);
     const changedFor = [
       ...notifications.map((notification) => notification.userNid),
-      ...(await markNotificationsRead(tx, [...readMarks, ...receipts])),
+      ...(await moveReadMarks(tx, [...readMarks, ...receipts], reached)),
       ...(await deleteNotificationsOf(tx, withdrawn)),
     ];
     await setPushProgress(tx, reached);

@@ -2,18 +2,21 @@ import { sql } from 'kysely';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { isJsonArray, type JsonValue } from '../util/json.ts';
 import type { Db, Tx } from './database.ts';
+import { bucketOf, isForUser, isUnread, marksOf, USERS_PER_BUCKET } from './read-marks.ts';
 import { readTogether } from './together.ts';
 
 export interface NotificationTable {
-  readonly user_nid: number;
+  readonly user_bucket: number;
   readonly position: number;
+  readonly outcome: number;
   readonly room_nid: number;
   readonly event_nid: number;
   readonly thread_id: string;
   readonly is_highlight: boolean;
-  readonly is_read: boolean;
   /** JSON text. */
   readonly actions: string;
+  /** A bit for each user of the bucket. */
+  readonly users: number;
   readonly created_ts: number;
 }
 
@@ -57,46 +60,63 @@ export interface UnreadCount {
   readonly highlights: number;
 }
 
-/** Up to where somebody has read a room, or one thread of it. */
-export interface ReadMark {
-  readonly userNid: number;
-  readonly roomNid: number;
-  /** undefined for all threads. */
-  readonly threadId: string | undefined;
-  readonly upTo: number;
-}
-
-/** Stores notifications; those that are there already stay as they are. */
+/** Stores notifications, one row for all users of a bucket with the same actions. Those that are there stay as they are. */
 export async function insertNotifications(tx: Tx, notifications: readonly Notification[]): Promise<void> {
   if (notifications.length === 0) return;
-  const column = <T>(of: (notification: Notification) => T): T[] => notifications.map(of);
+  const rows = shareRows(notifications);
+  const column = <T>(of: (row: NotificationTable) => T): T[] => rows.map(of);
   await sql`
     insert into notifications
-      (user_nid, position, room_nid, event_nid, thread_id, is_highlight, is_read, actions, created_ts)
-    select user_nid, position, room_nid, event_nid, thread_id, is_highlight, false, actions, created_ts
-    from unnest(
-      ${column((n) => n.userNid)}::bigint[], ${column((n) => n.position)}::bigint[],
-      ${column((n) => n.roomNid)}::bigint[], ${column((n) => n.eventNid)}::bigint[],
-      ${column((n) => n.threadId)}::text[], ${column((n) => n.isHighlight)}::boolean[],
-      ${column((n) => JSON.stringify(n.actions))}::text[], ${column((n) => n.createdTs)}::bigint[]
-    ) as n (user_nid, position, room_nid, event_nid, thread_id, is_highlight, actions, created_ts)
+      (user_bucket, position, outcome, room_nid, event_nid, thread_id, is_highlight, actions, users, created_ts)
+    select * from unnest(
+      ${column((row) => row.user_bucket)}::bigint[], ${column((row) => row.position)}::bigint[],
+      ${column((row) => row.outcome)}::smallint[], ${column((row) => row.room_nid)}::bigint[],
+      ${column((row) => row.event_nid)}::bigint[], ${column((row) => row.thread_id)}::text[],
+      ${column((row) => row.is_highlight)}::boolean[], ${column((row) => row.actions)}::text[],
+      ${column((row) => row.users)}::bigint[], ${column((row) => row.created_ts)}::bigint[])
     on conflict do nothing`.execute(tx);
 }
 
-/** Marks as read what the marks cover, and names the users for whom that changed something. */
-export async function markNotificationsRead(tx: Tx, marks: readonly ReadMark[]): Promise<number[]> {
-  if (marks.length === 0) return [];
-  const { rows } = await sql<{ user_nid: number }>`
-    update notifications n set is_read = true
-    from unnest(
-      ${marks.map((mark) => mark.userNid)}::bigint[], ${marks.map((mark) => mark.roomNid)}::bigint[],
-      ${marks.map((mark) => mark.threadId ?? null)}::text[], ${marks.map((mark) => mark.upTo)}::bigint[]
-    ) as mark (user_nid, room_nid, thread_id, up_to)
-    where n.user_nid = mark.user_nid and n.room_nid = mark.room_nid and n.position <= mark.up_to
-      and (mark.thread_id is null or n.thread_id = mark.thread_id) and not n.is_read
-    returning n.user_nid`.execute(tx);
-  return [...new Set(rows.map((row) => row.user_nid))];
+/** The rows of some notifications; nobody is to be notified of the same event twice. */
+function shareRows(notifications: readonly Notification[]): readonly NotificationTable[] {
+  const texts = new Map<Notification['actions'], string>();
+  const textOf = (actions: Notification['actions']): string => {
+    const text = texts.get(actions) ?? JSON.stringify(actions);
+    texts.set(actions, text);
+    return text;
+  };
+  const rows = new Map<string, Map<string, NotificationTable>>();
+  for (const one of notifications) {
+    const bucket = Math.floor(one.userNid / USERS_PER_BUCKET);
+    const place = `${bucket} ${one.position}`;
+    const outcomes = rows.get(place) ?? new Map<string, NotificationTable>();
+    rows.set(place, outcomes);
+    const actions = textOf(one.actions);
+    const outcome = `${one.isHighlight} ${actions}`;
+    const others = outcomes.get(outcome);
+    outcomes.set(outcome, {
+      user_bucket: bucket,
+      position: one.position,
+      outcome: others?.outcome ?? outcomes.size,
+      room_nid: one.roomNid,
+      event_nid: one.eventNid,
+      thread_id: one.threadId,
+      is_highlight: one.isHighlight,
+      actions,
+      users: (others?.users ?? 0) + 2 ** (one.userNid % USERS_PER_BUCKET),
+      created_ts: one.createdTs,
+    });
+  }
+  return [...rows.values()].flatMap((outcomes) => [...outcomes.values()]);
 }
+
+/** To join laterally as `one`: those of the users of the row `n` who have not read it, by interned id. */
+const UNREAD_USERS = sql`
+  select n.user_bucket * ${sql.lit(USERS_PER_BUCKET)} + bit as user_nid
+  from generate_series(0, ${sql.lit(USERS_PER_BUCKET - 1)}) as bit
+  cross join lateral (
+    ${marksOf(sql`n.user_bucket * ${sql.lit(USERS_PER_BUCKET)} + bit`, sql`n.room_nid`)}) as mark
+  where n.users & (1::bigint << bit) <> 0 and ${isUnread}`;
 
 /** Takes back the notifications of events that were redacted, and names the users who had an unread one. */
 export async function deleteNotificationsOf(
@@ -104,14 +124,20 @@ export async function deleteNotificationsOf(
   events: readonly { readonly roomNid: number; readonly position: number }[],
 ): Promise<number[]> {
   if (events.length === 0) return [];
-  const { rows } = await sql<{ user_nid: number; is_read: boolean }>`
-    delete from notifications n
-    using unnest(${events.map((event) => event.roomNid)}::bigint[], ${events.map((event) => event.position)}::bigint[])
-      as gone (room_nid, position)
-    join memberships m on m.room_nid = gone.room_nid and m.is_local
-    where n.user_nid = m.user_nid and n.position = gone.position
-    returning n.user_nid, n.is_read`.execute(tx);
-  return [...new Set(rows.filter((row) => !row.is_read).map((row) => row.user_nid))];
+  const { rows } = await sql<{ user_nid: number }>`
+    with gone as materialized (
+      select distinct ${bucketOf(sql`m.user_nid`)} as user_bucket, e.position
+      from unnest(
+        ${events.map((event) => event.roomNid)}::bigint[], ${events.map((event) => event.position)}::bigint[]
+      ) as e (room_nid, position)
+      join memberships m on m.room_nid = e.room_nid and m.is_local
+    ), n as (
+      delete from notifications n using gone
+      where n.user_bucket = gone.user_bucket and n.position = gone.position
+      returning n.*
+    )
+    select distinct one.user_nid from n cross join lateral (${UNREAD_USERS}) as one`.execute(tx);
+  return rows.map((row) => row.user_nid);
 }
 
 /** The unread notifications of a user in some rooms, thread by thread; what has none is left out. */
@@ -146,9 +172,11 @@ const readUnread = readTogether(async (db, calls: readonly UnreadCall[]) => {
       ${wanted.map((one) => one.index)}::int[], ${wanted.map((one) => one.userNid)}::bigint[],
       ${wanted.map((one) => one.roomNid)}::bigint[], ${wanted.map((one) => one.upTo)}::bigint[]
     ) as w (index, user_nid, room_nid, up_to)
+    cross join lateral (${marksOf(sql`w.user_nid`, sql`w.room_nid`)}) as mark
     cross join lateral (
-      select thread_id, count(*) as all, count(*) filter (where is_highlight) as highlights from notifications
-      where user_nid = w.user_nid and room_nid = w.room_nid and not is_read and position <= w.up_to
+      select thread_id, count(*) as all, count(*) filter (where is_highlight) as highlights from notifications n
+      where room_nid = w.room_nid and user_bucket = ${bucketOf(sql`w.user_nid`)} and position <= w.up_to
+        and ${isForUser(sql`w.user_nid`)} and ${isUnread}
       group by thread_id
     ) as n`.execute(db);
   const counts = calls.map((): UnreadCount[] => []);
@@ -172,15 +200,18 @@ export async function listRoomsWithCountChanges(
   upTo: number,
 ): Promise<number[]> {
   if (roomNids.length === 0) return [];
+  const user = sql`${userNid}::bigint`;
   const { rows } = await sql<{ room_nid: number }>`
-    select room_nid from (
-      select room_nid from notifications
-      where user_nid = ${userNid} and position > ${after} and position <= ${upTo}
-      union
-      select room_nid from receipts
-      where user_nid = ${userNid} and position > ${after} and position <= ${upTo}
-    ) as changed
-    where room_nid = any(${roomNids}::bigint[])`.execute(db);
+    select room_nid from unnest(${roomNids}::bigint[]) as r (room_nid)
+    where (
+      select true from notifications n
+      where n.room_nid = r.room_nid and n.user_bucket = ${bucketOf(user)}
+        and n.position > ${after} and n.position <= ${upTo} and ${isForUser(user)}
+      order by n.room_nid, n.user_bucket, n.position limit 1)
+      or (
+      select true from receipts c
+      where c.user_nid = ${userNid} and c.room_nid = r.room_nid and c.position > ${after} and c.position <= ${upTo}
+      limit 1)`.execute(db);
   return rows.map((row) => row.room_nid);
 }
 
@@ -190,18 +221,25 @@ export async function listNotifications(
   userNid: number,
   page: { readonly before: number | undefined; readonly limit: number; readonly highlightsOnly: boolean },
 ): Promise<ListedNotification[]> {
-  const { rows } = await sql<NotificationTable & { room_id: RoomId }>`
-    select n.*, r.room_id from notifications n join rooms r on r.room_nid = n.room_nid
-    where n.user_nid = ${userNid} and (${page.before ?? null}::bigint is null or n.position < ${page.before ?? null})
-      and (n.is_highlight or not ${page.highlightsOnly})
-    order by n.position desc limit ${page.limit}`.execute(db);
+  const user = sql`${userNid}::bigint`;
+  const { rows } = await sql<NotificationTable & { room_id: RoomId; is_unread: boolean }>`
+    select n.*, r.room_id, ${isUnread} as is_unread
+    from (
+      select * from notifications n
+      where n.user_bucket = ${bucketOf(user)} and ${isForUser(user)}
+        and n.position < ${page.before ?? Number.MAX_SAFE_INTEGER} and (n.is_highlight or not ${page.highlightsOnly})
+      order by n.position desc limit ${page.limit}
+    ) as n
+    join rooms r on r.room_nid = n.room_nid
+    cross join lateral (${marksOf(user, sql`n.room_nid`)}) as mark
+    order by n.position desc`.execute(db);
   return rows.map((row) => ({
     position: row.position,
     eventNid: row.event_nid,
     roomId: row.room_id,
     actions: readActions(row.actions),
     createdTs: row.created_ts,
-    isRead: row.is_read,
+    isRead: !row.is_unread,
   }));
 }
 
@@ -211,29 +249,43 @@ export interface PushWork {
   readonly next: Pick<ListedNotification, 'position' | 'eventNid' | 'actions'> | undefined;
   /** How many unread notifications the user has in the rooms that they are in. */
   readonly unread: number;
+  /** Push rules were applied up to here; without a next one there is nothing to tell up to here. */
+  readonly upTo: number;
 }
 
 /** What is to be pushed to a user after a position, and their unread notifications at that very moment. */
 export async function findPushWork(db: Db, userNid: number, after: number): Promise<PushWork> {
+  const user = sql`${userNid}::bigint`;
   const { rows } = await sql<PushWorkRow>`
-    select counted.unread, n.position, n.event_nid, n.actions
-    from (
-      select count(*) as unread from notifications n
-      join memberships m on m.room_nid = n.room_nid and m.user_nid = n.user_nid and m.membership = 'join'
-      where n.user_nid = ${userNid} and not n.is_read
+    select p.position as up_to, counted.unread, n.position, n.event_nid, n.actions
+    from push_progress p
+    cross join (
+      select coalesce(sum(own.unread), 0)::bigint as unread
+      from memberships m
+      cross join lateral (${marksOf(user, sql`m.room_nid`)}) as mark
+      cross join lateral (
+        select count(*) as unread from notifications n
+        where n.room_nid = m.room_nid and n.user_bucket = ${bucketOf(user)} and ${isForUser(user)} and ${isUnread}
+      ) as own
+      where m.user_nid = ${userNid} and m.membership = 'join'
     ) as counted
     left join lateral (
-      select position, event_nid, actions from notifications
-      where user_nid = ${userNid} and position > ${after} and not is_read order by position limit 1
+      select n.position, n.event_nid, n.actions from notifications n
+      cross join lateral (${marksOf(user, sql`n.room_nid`)}) as mark
+      where n.user_bucket = ${bucketOf(user)} and n.position > ${after} and ${isForUser(user)} and ${isUnread}
+      order by n.user_bucket, n.position limit 1
     ) as n on true`.execute(db);
   const [row] = rows;
-  if (row === undefined || row.position === null || row.event_nid === null || row.actions === null)
-    return { next: undefined, unread: row?.unread ?? 0 };
+  if (row === undefined) throw new Error('the row of push_progress is missing');
+  const { up_to: upTo, unread } = row;
+  if (row.position === null || row.event_nid === null || row.actions === null)
+    return { next: undefined, unread, upTo };
   const next = { position: row.position, eventNid: row.event_nid, actions: readActions(row.actions) };
-  return { next, unread: row.unread };
+  return { next, unread, upTo };
 }
 
 interface PushWorkRow {
+  readonly up_to: number;
   readonly unread: number;
   readonly position: number | null;
   readonly event_nid: number | null;
@@ -245,14 +297,35 @@ export async function deleteOldNotifications(
   db: Db,
   before: { readonly readTs: number; readonly unreadTs: number },
 ): Promise<void> {
+  await sql`delete from notifications where created_ts < ${before.unreadTs}`.execute(db);
   await sql`
-    delete from notifications
-    where created_ts < ${before.readTs} and (is_read or created_ts < ${before.unreadTs})`.execute(db);
+    with old as materialized (
+      select n.user_bucket, n.position, n.outcome,
+        (select coalesce(bit_or(1::bigint << (one.user_nid % ${sql.lit(USERS_PER_BUCKET)})::integer), 0)
+         from (${UNREAD_USERS}) as one) as unread
+      from notifications n where n.created_ts < ${before.readTs}
+    ), emptied as (
+      delete from notifications n using old
+      where n.user_bucket = old.user_bucket and n.position = old.position and n.outcome = old.outcome
+        and old.unread = 0
+    )
+    update notifications n set users = n.users & old.unread from old
+    where n.user_bucket = old.user_bucket and n.position = old.position and n.outcome = old.outcome
+      and old.unread <> 0 and n.users <> old.unread`.execute(db);
 }
 
-/** Removes all notifications of a user whose account ends. */
+/** Removes all notifications of a user whose account ends, and what they have read. */
 export async function deleteNotificationsOfUser(tx: Tx, userNid: number): Promise<void> {
-  await sql`delete from notifications where user_nid = ${userNid}`.execute(tx);
+  const user = sql`${userNid}::bigint`;
+  const bit = sql`(1::bigint << (${user} % ${sql.lit(USERS_PER_BUCKET)})::integer)`;
+  await sql`
+    with emptied as (
+      delete from notifications n where n.user_bucket = ${bucketOf(user)} and n.users = ${bit}
+    ), unread as (
+      delete from read_marks where user_nid = ${userNid}
+    )
+    update notifications n set users = n.users & ~${bit}
+    where n.user_bucket = ${bucketOf(user)} and ${isForUser(user)} and n.users <> ${bit}`.execute(tx);
 }
 
 function readActions(text: string): readonly JsonValue[] {

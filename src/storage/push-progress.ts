@@ -3,7 +3,7 @@ import type { UserId } from '../matrix/identifiers.ts';
 import { IGNORED_USER_LIST } from './ignored-users.ts';
 import type { Db, Tx } from './database.ts';
 import { listEventsWhere, type StoredEvent } from './events.ts';
-import type { ReadMark } from './notifications.ts';
+import type { ReadMark } from './read-marks.ts';
 
 export interface PushProgressTable {
   readonly one: boolean;

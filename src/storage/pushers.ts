@@ -172,18 +172,19 @@ export async function advancePusher(
 }
 
 /**
- * Lets go of a claim. The pusher rests if all is sent that there was to tell at `workNumber`, and nothing has come
- * since; else, and when that is undefined, it is due again at once.
+ * Lets go of a claim. The pusher rests if all is sent that there was to tell at `workNumber`, up to the position `upTo`, and
+ * nothing has come since; else, and when `done` is undefined, it is due again at once.
  */
 export async function finishPusher(
   db: Db,
   pusherNid: number,
-  workNumber: number | undefined,
+  done: { readonly workNumber: number; readonly upTo: number } | undefined,
   nowTs: number,
 ): Promise<void> {
   await sql`
     update pushers
-    set claimed_until_ts = 0, due_ts = case when work_number = ${workNumber ?? null}::bigint then null else ${nowTs}::bigint end
+    set claimed_until_ts = 0, position = greatest(position, ${done?.upTo ?? null}::bigint),
+      due_ts = case when work_number = ${done?.workNumber ?? null}::bigint then null else ${nowTs}::bigint end
     where pusher_nid = ${pusherNid}`.execute(db);
 }
 

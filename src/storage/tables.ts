@@ -24,6 +24,7 @@ import type { ProfileTables } from './profiles.ts';
 import type { PushProgressTables } from './push-progress.ts';
 import type { PushRuleTables } from './push-rules.ts';
 import type { PusherTables } from './pushers.ts';
+import type { ReadMarkTables } from './read-marks.ts';
 import type { ReceiptTables } from './receipts.ts';
 import type { RegistrationNonceTables } from './registration-nonces.ts';
 import type { RegistrationTokenTables } from './registration-tokens.ts';
@@ -77,6 +78,7 @@ export interface Tables
     PushProgressTables,
     PushRuleTables,
     PusherTables,
+    ReadMarkTables,
     ReceiptTables,
     RegistrationNonceTables,
     RegistrationTokenTables,

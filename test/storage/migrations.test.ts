@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Database } from '../../src/storage/database.ts';
 import { migrate, MIGRATIONS_DIRECTORY, readMigrations } from '../../src/storage/migrations.ts';
+import { countUnread, listNotifications } from '../../src/storage/notifications.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createTestDatabase } from '../support/database.ts';
 
@@ -26,6 +27,15 @@ async function applied({ pool }: Database): Promise<readonly string[]> {
 async function hasTable({ pool }: Database, name: string): Promise<boolean> {
   const { rowCount } = await pool.query('select from pg_tables where tablename = $1', [name]);
   return rowCount === 1;
+}
+
+/** Applies the migrations up to a number. */
+async function migrateUpTo(database: Database, last: number): Promise<void> {
+  const earlier = (await readMigrations(MIGRATIONS_DIRECTORY)).filter(({ number }) => number <= last);
+  await using before = await migrationsOf(
+    Object.fromEntries(earlier.map(({ name, sql }) => [`${name}.sql`, sql])),
+  );
+  await migrate(database, before.path, log);
 }
 
 const ONE = 'create table one (a integer);';
@@ -120,11 +130,7 @@ describe('migrations', () => {
 
   it('keep the forward extremities of rooms (0021)', async () => {
     await using test = await createTestDatabase({ migrated: false });
-    const earlier = (await readMigrations(MIGRATIONS_DIRECTORY)).filter(({ number }) => number < 21);
-    await using before = await migrationsOf(
-      Object.fromEntries(earlier.map(({ name, sql }) => [`${name}.sql`, sql])),
-    );
-    await migrate(test.database, before.path, log);
+    await migrateUpTo(test.database, 20);
     await test.database.pool.query(`
       insert into rooms (room_nid, room_id, room_version, version, state_root)
       values (1, '!one', '12', 1, ''), (2, '!two', '12', 1, ''), (3, '!three', '12', 1, '')`);
@@ -132,5 +138,70 @@ describe('migrations', () => {
     await migrate(test.database, MIGRATIONS_DIRECTORY, log);
     const { rows } = await test.database.pool.query('select extremities::text from rooms order by room_nid');
     assert.deepEqual(rows, [{ extremities: '{7}' }, { extremities: '{8,9}' }, { extremities: '{}' }]);
+  });
+
+  it('keep what users are notified of, and what they have read (0022)', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    const { db, pool } = test.database;
+    await migrateUpTo(test.database, 21);
+    await pool.query(`
+      insert into rooms (room_nid, room_id, room_version, version, state_root, extremities)
+      values (1, '!one', '12', 1, '', '{}'), (2, '!two', '12', 1, '', '{}')`);
+    // Users at both sides of a bucket's border. In room 1, 31 has read a thread and 32 everything; 33 has other actions.
+    await pool.query(`
+      insert into notifications
+        (user_nid, position, room_nid, event_nid, thread_id, is_highlight, is_read, actions, created_ts)
+      values
+        (31, 1, 1, 1, 'main', false, true, '["notify"]', 5), (32, 1, 1, 1, 'main', false, true, '["notify"]', 5),
+        (31, 2, 1, 2, 'main', false, false, '["notify"]', 5), (32, 2, 1, 2, 'main', false, true, '["notify"]', 5),
+        (33, 2, 1, 2, 'main', true, false, '["notify",{}]', 5),
+        (31, 3, 1, 3, '$t', false, true, '["notify"]', 5), (32, 3, 1, 3, '$t', false, true, '["notify"]', 5),
+        (31, 4, 1, 4, '$t', false, false, '["notify"]', 5),
+        (31, 5, 2, 5, 'main', false, false, '["notify"]', 5)`);
+    await migrate(test.database, MIGRATIONS_DIRECTORY, log);
+    const { rows } = await pool.query(
+      'select array[user_bucket, position, outcome, users]::text as row from notifications where position = 2 order by 1',
+    );
+    assert.deepEqual(rows, [{ row: '{0,2,0,2147483648}' }, { row: '{1,2,0,2}' }, { row: '{1,2,1,1}' }]);
+    const page = { before: undefined, limit: 9, highlightsOnly: false };
+    const readBy = async (userNid: number): Promise<unknown[]> =>
+      (await listNotifications(db, userNid, page)).map((one) => [one.position, one.isRead]);
+    assert.deepEqual(await readBy(31), [
+      [5, false],
+      [4, false],
+      [3, true],
+      [2, false],
+      [1, true],
+    ]);
+    assert.deepEqual(await readBy(32), [
+      [3, true],
+      [2, true],
+      [1, true],
+    ]);
+    assert.deepEqual(await readBy(33), [[2, false]]);
+    const unread = { roomNid: 1, notifications: 1, highlights: 0 };
+    const counts = await countUnread(db, 31, [1], 9);
+    assert.deepEqual(
+      new Set(counts),
+      new Set([
+        { ...unread, threadId: 'main' },
+        { ...unread, threadId: '$t' },
+      ]),
+    );
+    assert.deepEqual(await countUnread(db, 32, [1], 9), []);
+    assert.deepEqual(await countUnread(db, 33, [1], 9), [{ ...unread, threadId: 'main', highlights: 1 }]);
+    const marks = await pool.query(
+      'select array[user_nid::text, thread_id, position::text] as row from read_marks order by 1',
+    );
+    assert.deepEqual(
+      marks.rows.map(({ row }) => row),
+      [
+        ['31', '', '1'],
+        ['31', '', '4'],
+        ['31', '$t', '3'],
+        ['32', '', '3'],
+        ['33', '', '1'],
+      ],
+    );
   });
 });
