@@ -1,10 +1,18 @@
 import { MatrixError } from '../matrix/errors.ts';
-import { listRoomsOfUser } from '../storage/memberships.ts';
+import { listEndedMembers, listRoomsOfUser } from '../storage/memberships.ts';
 import type { Log } from '../util/log.ts';
 import { leave, type Actor, type MembershipDeps } from './membership.ts';
 
 export interface LeaveAllDeps extends MembershipDeps {
   readonly log: Log;
+}
+
+/**
+ * Takes users out of their rooms whose account has ended while the server did not come to do it: it was killed in between,
+ * or a room refused. Throws when the database is lost.
+ */
+export async function leaveRoomsOfEnded(deps: LeaveAllDeps): Promise<void> {
+  for (const actor of await listEndedMembers(deps.db)) await leaveAllRooms(deps, actor);
 }
 
 /**

@@ -4,6 +4,7 @@ import { sweepExpired } from '../accounts/expiry.ts';
 import type { Config } from '../config/config.ts';
 import { createHttpApp } from '../http/app.ts';
 import { sweepNotifications } from '../push/forget-push.ts';
+import { leaveRoomsOfEnded } from '../rooms/leave-all-rooms.ts';
 import { deleteOldTransactions } from '../storage/client-transactions.ts';
 import { sweepMedia } from '../media/upload.ts';
 import { sweepUrlPreviews } from '../media/url-previews.ts';
@@ -130,13 +131,14 @@ async function migrateDatabase(address: DatabaseAddress, limits: DatabaseLimits,
   await migrate(database, MIGRATIONS_DIRECTORY, log);
 }
 
-/** Removes what has expired, now and every hour; the answer ends that. */
+/** Removes what has expired or was left undone, now and every hour; the answer ends that. */
 function sweepRegularly(services: Services): () => void {
   const { db, clock, log } = services;
   let timer: Timer | undefined;
   const sweep = (): void => {
     Promise.all([
       sweepExpired({ db, clock }),
+      leaveRoomsOfEnded(services),
       sweepNotifications({ db, clock }),
       sweepMedia(services),
       sweepUrlPreviews(services),

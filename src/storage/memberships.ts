@@ -117,6 +117,17 @@ export async function listMembershipsChanged(
   }));
 }
 
+/** The users whose account has ended and who are in a room still, are invited to one or knock at one. */
+export async function listEndedMembers(db: Db): Promise<{ userNid: number; userId: UserId }[]> {
+  const { rows } = await sql<{ user_nid: number; user_id: UserId }>`
+    select u.user_nid, u.user_id from accounts a join users u on u.user_nid = a.user_nid
+    where a.deactivated_ts is not null and exists (
+      select from memberships m
+      where m.user_nid = a.user_nid and m.membership in ('join', 'invite', 'knock'))
+    order by u.user_nid`.execute(db);
+  return rows.map((row) => ({ userNid: row.user_nid, userId: row.user_id }));
+}
+
 /** Marks a room as forgotten by a user who is not in it; false when the user is, or never was. */
 export async function forgetRoom(db: Db, roomNid: number, userNid: number): Promise<boolean> {
   const { rows } = await sql<{ room_nid: number }>`

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { deactivateAccount } from '../../src/accounts/deactivate.ts';
+import { findUserNid } from '../../src/storage/users.ts';
+import { userId } from '../support/accounts.ts';
 import {
   registerUser,
   request,
@@ -8,6 +11,7 @@ import {
   type TestServer,
   type TestUser,
 } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 const client = '/_matrix/client/v3';
 
@@ -37,14 +41,14 @@ describe('POST /account/deactivate', () => {
       },
     });
 
-  const membershipOfBob = async (): Promise<unknown> => {
-    const path = `${client}/rooms/${encodeURIComponent(roomId)}/state/m.room.member/${encodeURIComponent(bob.userId)}`;
+  const membershipOf = async (user: TestUser): Promise<unknown> => {
+    const path = `${client}/rooms/${encodeURIComponent(roomId)}/state/m.room.member/${encodeURIComponent(user.userId)}`;
     return (await succeed(server, 'GET', path, { token: alice }))['membership'];
   };
 
   it('changes nothing for who does not know the password', async () => {
     assert.equal((await deactivate('a guess')).status, 401);
-    assert.equal(await membershipOfBob(), 'join');
+    assert.equal(await membershipOf(bob), 'join');
   });
 
   it('ends the sessions, cancels what was scheduled and leaves all rooms', async () => {
@@ -52,9 +56,21 @@ describe('POST /account/deactivate', () => {
     const body = { msgtype: 'm.text', body: 'from beyond' };
     const delayId = textAt(await succeed(server, 'PUT', path, { token: bob, body }), 'delay_id');
     assert.equal((await deactivate('the password of bob')).status, 200);
-    assert.equal(await membershipOfBob(), 'leave');
+    assert.equal(await membershipOf(bob), 'leave');
     assert.equal((await request(server, 'GET', `${client}/account/whoami`, { token: bob })).status, 401);
     const send = `/_matrix/client/unstable/org.matrix.msc4140/delayed_events/${delayId}/send`;
     assert.equal((await request(server, 'POST', send)).status, 404);
+  });
+
+  it('lets a server that was killed meanwhile leave the rooms when it is back', async () => {
+    const carol = await registerUser(server, 'carol');
+    await succeed(server, 'POST', `${client}/join/${encodeURIComponent(roomId)}`, { token: carol, body: {} });
+    const carolNid = await findUserNid(server.services.db, userId(carol.userId));
+    assert.ok(carolNid !== undefined);
+    await deactivateAccount(server.services, carolNid, false);
+    assert.equal(await membershipOf(carol), 'join');
+    await using next = await startTestServer({ database: server.database, clock: server.clock });
+    await until('carol to leave', async () => (await membershipOf(carol)) === 'leave');
+    assert.equal((await request(next, 'GET', `${client}/account/whoami`, { token: carol })).status, 401);
   });
 });
