@@ -4,14 +4,7 @@ import type { Db } from '../storage/database.ts';
 import { finaliseFuture, finaliseIfMoot } from '../storage/future-updates.ts';
 import { findSoonestDeadline, type FutureAlternative, type StoredFuture } from '../storage/futures.ts';
 import type { Log } from '../util/log.ts';
-import {
-  isAnnotation,
-  readOutlook,
-  submitResolution,
-  type Outlook,
-  type Resolution,
-  type ResolveDeps,
-} from './resolve.ts';
+import { readOutlook, submitResolution, type Outlook, type Resolution, type ResolveDeps } from './resolve.ts';
 
 /** Hears how the timers' work goes. Nothing here may throw. */
 export interface FiringWatch {
@@ -53,7 +46,7 @@ export async function fireInOrder(
   for (let start = 0, end = 0; start < futures.length; start = end) {
     const run = { isStopped: false };
     try {
-      end = endOfStep(futures, start, step);
+      end = start + step;
       await fireTogether(deps, futures.slice(start, end), run);
     } catch (error) {
       return { kind: 'interrupted', isFault: await noteFault(deps, futures[start], error, faults) };
@@ -61,13 +54,6 @@ export async function fireInOrder(
     if (run.isStopped) break;
   }
   return { kind: 'handled' };
-}
-
-/** An annotation waits for those before it: one of them may be the same. */
-function endOfStep(futures: readonly StoredFuture[], start: number, step: number): number {
-  const end = Math.min(start + step, futures.length);
-  const next = futures.slice(start + 1, end).findIndex((future) => isAnnotation(timeoutOf(future)));
-  return next === -1 ? end : start + 1 + next;
 }
 
 function timeoutOf(future: StoredFuture): FutureAlternative {

@@ -1,10 +1,9 @@
 import { userDeactivated, type MatrixError } from '../matrix/errors.ts';
 import { stateSlot } from '../matrix/event.ts';
 import type { EventId } from '../matrix/identifiers.ts';
-import { relationIn } from '../matrix/relations.ts';
 import { clientIntent } from '../rooms/client-intent.ts';
 import type { ResolvedFuture } from '../rooms/intent.ts';
-import { findRelationFault } from '../rooms/relation-rules.ts';
+import { findThreadFault } from '../rooms/thread-rule.ts';
 import type { FutureAlternative, StoredFuture } from '../storage/futures.ts';
 import { readContent } from './describe-seed.ts';
 import type { FutureDeps } from './future-deps.ts';
@@ -92,14 +91,8 @@ export async function readOutlook(
 ): Promise<Outlook> {
   const watched = await findWatched(deps, future);
   if (alternative.stateKey !== undefined) return { watched, fault: undefined };
-  const event = { ...alternative, content: readContent(alternative.content) };
-  const sending = { roomId: future.roomId, senderNid: future.userNid };
-  return { watched, fault: await findRelationFault(deps, sending, event) };
-}
-
-/** Whether an event of the same kind before it can forbid an alternative. */
-export function isAnnotation(alternative: FutureAlternative): boolean {
-  return relationIn(readContent(alternative.content))?.relType === 'm.annotation';
+  const content = readContent(alternative.content);
+  return { watched, fault: await findThreadFault(deps, future.roomId, content) };
 }
 
 /** The slot and the event that a future lives with, if it does. */

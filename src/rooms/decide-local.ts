@@ -7,6 +7,7 @@ import { forbidden, MatrixError } from '../matrix/errors.ts';
 import { stateSlot, type StateSlot } from '../matrix/event.ts';
 import { buildEvent } from '../matrix/event-building.ts';
 import { CREATE_SLOT, membershipOf, POWER_LEVELS_SLOT, powerLevelsOf } from '../matrix/power-levels.ts';
+import { annotatedAlready, annotationId, annotationOf } from './annotations.ts';
 import { closedRoom, isOpen } from './closed-room.ts';
 import type { Decision, Facts, Identity, NeedsMore, RoomChange } from './decision.ts';
 import type { LocalIntent } from './intent.ts';
@@ -66,6 +67,9 @@ export function decideLocal(
     return { kind: 'refused', error: isHidden ? closedRoom() : forbidden(verdict.reason) };
   }
 
+  const repetition = findRepetition(snapshot, facts, intent);
+  if (repetition !== undefined) return repetition;
+
   const made: RoomEvent = { event, nid: eventNid };
   if (sender.kind === 'pretended') return { kind: 'pretended', made };
   const delta: StateDelta = new Map(ownSlot === undefined ? [] : [[ownSlot, made]]);
@@ -86,6 +90,20 @@ export function decideLocal(
     redactsNow: redaction.target,
     intent,
   };
+}
+
+/** Whether the sender has annotated the same event in this way already, be it right before. */
+function findRepetition(
+  snapshot: RoomSnapshot,
+  facts: Facts,
+  intent: LocalIntent,
+): Extract<Decision, { kind: 'needs' | 'refused' }> | undefined {
+  const annotation = annotationOf(intent);
+  if (annotation === undefined) return undefined;
+  const id = annotationId(annotation);
+  const isThere = snapshot.uncommittedAnnotations.has(id) || facts.annotations.get(id);
+  if (isThere === undefined) return { kind: 'needs', annotation };
+  return isThere ? { kind: 'refused', error: annotatedAlready(annotation) } : undefined;
 }
 
 /** The same sender setting the same content again makes no new event, unless it is to be sticky anew. */

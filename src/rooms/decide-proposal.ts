@@ -1,6 +1,8 @@
 import type { StateMap } from '../matrix/event.ts';
 import type { EventId } from '../matrix/identifiers.ts';
 import type { StateRoot } from '../storage/state-node.ts';
+import { hasAnnotated } from '../storage/relations.ts';
+import { annotationId } from './annotations.ts';
 import { closedRoom } from './closed-room.ts';
 import { decide } from './decide.ts';
 import {
@@ -42,6 +44,7 @@ class Loaded implements Facts {
   readonly events = new Map<EventId, KnownEvent | undefined>();
   readonly states = new Map<StateRoot, StateMap<EventId>>();
   readonly cited = new Set<EventId>();
+  readonly annotations = new Map<string, boolean>();
 }
 
 /** Decides on all intents of a proposal in order, each on what the one before has made; loads what is lacking. */
@@ -158,6 +161,8 @@ async function load(
     for (const [id, known] of await loadEvents(deps.db, needs.events)) facts.events.set(id, known);
   }
   for (const root of needs.states ?? []) facts.states.set(root, await loadState(deps, root));
+  if (needs.annotation !== undefined)
+    facts.annotations.set(annotationId(needs.annotation), await hasAnnotated(deps.db, needs.annotation));
   if (needs.slots === undefined || needs.slots.length === 0) return snapshot;
   const loaded = await loadSlots(deps, snapshot, needs.slots);
   return loaded === undefined ? undefined : withKnown(snapshot, keepNewer(snapshot, loaded));

@@ -4,6 +4,7 @@ import type { EventId, ServerName } from '../matrix/identifiers.ts';
 import type { SigningKey } from '../matrix/signing-key.ts';
 import type { EventStatus } from '../storage/events.ts';
 import type { StateRoot } from '../storage/state-node.ts';
+import { annotationId, annotationOf, type Annotation } from './annotations.ts';
 import type { LocalIntent } from './intent.ts';
 import type { RoomEvent, RoomSnapshot, StateDelta, StateVersion } from './snapshot.ts';
 
@@ -26,6 +27,8 @@ export interface Facts {
   readonly states: ReadonlyMap<StateRoot, StateMap<EventId>>;
   /** Ids that some accepted event already cites: such a late event is no forward extremity. */
   readonly cited: ReadonlySet<EventId>;
+  /** Annotations by {@link annotationId}: whether they are there. */
+  readonly annotations: ReadonlyMap<string, boolean>;
 }
 
 /** What a decision lacks. The caller loads it and asks again; `flush` asks for a commit of what was decided so far. */
@@ -34,6 +37,7 @@ export interface NeedsMore {
   readonly slots?: readonly StateSlot[];
   readonly events?: readonly EventId[];
   readonly states?: readonly StateRoot[];
+  readonly annotation?: Annotation;
   readonly flush?: boolean;
 }
 
@@ -72,6 +76,7 @@ export type Decision =
 
 /** The snapshot after a change. */
 export function evolve(snapshot: RoomSnapshot, change: RoomChange): RoomSnapshot {
+  const annotation = change.intent && annotationOf(change.intent);
   return {
     ...snapshot,
     roomId: change.event.roomId,
@@ -79,5 +84,9 @@ export function evolve(snapshot: RoomSnapshot, change: RoomChange): RoomSnapshot
     state: change.currentState,
     known: change.currentDelta.size === 0 ? snapshot.known : snapshot.known.with(change.currentDelta),
     uncommitted: new Set([...snapshot.uncommitted, change.event.eventId]),
+    uncommittedAnnotations:
+      annotation === undefined
+        ? snapshot.uncommittedAnnotations
+        : new Set([...snapshot.uncommittedAnnotations, annotationId(annotation)]),
   };
 }

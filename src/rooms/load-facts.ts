@@ -44,6 +44,7 @@ export async function loadSnapshot(deps: LoadDeps, roomId: RoomId): Promise<Room
     state: { kind: 'stored', root: room.stateRoot },
     known: NOTHING_KNOWN,
     uncommitted: new Set(),
+    uncommittedAnnotations: new Set(),
   };
 }
 

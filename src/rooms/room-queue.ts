@@ -192,6 +192,7 @@ export class RoomQueue {
           version: room.expectedVersion + 1,
           state: { kind: 'stored', root: room.stateRoot },
           uncommitted: new Set(),
+          uncommittedAnnotations: new Set(),
         };
     const positionOf = new Map(room.events.map((event, index) => [event.event_nid, positions[index]]));
     const place = (event: ProposedEvent): ProposedEvent => ({

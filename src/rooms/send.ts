@@ -14,7 +14,7 @@ import type { LocalIntent, Outcome } from './intent.ts';
 import type { Actor } from './membership.ts';
 import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
-import { findRelationFault } from './relation-rules.ts';
+import { findThreadFault } from './thread-rule.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
 import type { RoomEvent } from './snapshot.ts';
 
@@ -64,8 +64,7 @@ async function sendUnlessRepeated(
 ): Promise<JsonObject> {
   const { transaction: key, sessionNid, sender } = session;
   const event = read();
-  const fault =
-    findEventFault(event) ?? (await findRelationFault(deps, { roomId, senderNid: key.userNid }, event));
+  const fault = findEventFault(event) ?? (await findThreadFault(deps, roomId, event.content));
   if (fault !== undefined) throw await unlessStranger(deps, roomId, key.userNid, fault);
   const intent = clientIntent(deps, sender.userId, event, {
     session: { sessionNid, txnId: key.txnId },

@@ -40,6 +40,8 @@ export interface RoomSnapshot {
   readonly known: KnownSlots;
   /** Decided on this snapshot's line and not committed yet. */
   readonly uncommitted: ReadonlySet<EventId>;
+  /** The annotations among those, by {@link annotationId}. */
+  readonly uncommittedAnnotations: ReadonlySet<string>;
 }
 
 /** The snapshot of a room before its create event. */
@@ -57,6 +59,7 @@ export function emptySnapshot(
     state: { kind: 'stored', root: EMPTY_STATE },
     known: NOTHING_KNOWN,
     uncommitted: new Set(),
+    uncommittedAnnotations: new Set(),
   };
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { EventId } from '../matrix/identifiers.ts';
+import type { UserId, EventId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
 import { groupBy } from '../util/group-by.ts';
 import { readTogether } from './together.ts';
@@ -220,7 +220,7 @@ export async function hasAnnotated(
   db: Db,
   annotation: {
     readonly parentId: EventId;
-    readonly senderNid: number;
+    readonly sender: UserId;
     readonly type: string;
     readonly key: string;
   },
@@ -228,7 +228,7 @@ export async function hasAnnotated(
   const { rows } = await sql`
     select 1 from relations
     where parent_id = ${annotation.parentId} and rel_type = 'm.annotation'
-      and sender_nid = ${annotation.senderNid} and type = ${annotation.type}
+      and sender_nid = (select user_nid from users where user_id = ${annotation.sender}) and type = ${annotation.type}
       and aggregation_key = ${annotation.key}
     limit 1`.execute(db);
   return rows.length > 0;

@@ -23,6 +23,9 @@ import {
   textsOf,
 } from './rooms-client.ts';
 
+const ROUNDS = 100;
+const AT_ONCE = 6;
+
 describe('related events', () => {
   let server: TestServer;
   let alice: TestUser;
@@ -287,6 +290,31 @@ describe('related events', () => {
       await react(bob, roomId, root, '👍');
       await redact(alice, roomId, first);
       await react(alice, roomId, root, '👍');
+    });
+
+    it('are sent once when the same annotation comes many times at once, at two servers', async () => {
+      await using other = await startTestServer({ database: server.database, clock: server.clock });
+      const roomId = await makeRoom(server, alice);
+      const root = await say(server, alice, roomId, 'root');
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const body = { 'm.relates_to': { rel_type: 'm.annotation', event_id: root, key: `key ${round}` } };
+        const replies = await Promise.all(
+          Array.from({ length: AT_ONCE }, (_, n) =>
+            request(
+              n % 2 === 0 ? server : other,
+              'PUT',
+              pathOf(roomId, 'send', 'm.reaction', `${round}-${n}`),
+              {
+                token: alice,
+                body,
+              },
+            ),
+          ),
+        );
+        const refused = replies.filter(({ status }) => status !== 200);
+        assert.equal(refused.length, AT_ONCE - 1, `round ${round}`);
+        for (const reply of refused) assert.deepEqual(refusalOf(reply), [400, 'M_DUPLICATE_ANNOTATION']);
+      }
     });
 
     it('start no thread at an event that relates to another', async () => {
