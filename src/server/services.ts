@@ -191,7 +191,16 @@ export async function startServices(parts: ServiceParts): Promise<Services> {
   const { allowPrivateIps } = config;
   const pushSender = new PushSender({ db, trie, stateKeys, clock, random, log, allowPrivateIps });
   const onPushersDue = (): void => pushSender.wake();
-  const pushMover = new PushMover({ db, trie, stateKeys, hub, clock, log, onPushersDue, ...predefinedRules });
+  const pushMover = new PushMover({
+    database,
+    trie,
+    stateKeys,
+    hub,
+    clock,
+    log,
+    onPushersDue,
+    ...predefinedRules,
+  });
   const searchIndex = new SearchIndex({ db, hub, clock, log });
   const nameKeeper = new NameKeeper({ db, clock, log });
   const { appservices } = config;
@@ -296,6 +305,8 @@ function announce(hub: StreamHub, change: CommittedChange): void {
   const userNids = change.memberships.filter((member) => member.isLocal).map((member) => member.userNid);
   hub.announce({
     position: change.position,
+    // The events of a room stand together in their commit.
+    first: change.position - change.events.filter(({ position }) => position !== undefined).length + 1,
     roomNids: [change.roomNid],
     userNids,
     // Who comes into a room brings their presence along.

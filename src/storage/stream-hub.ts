@@ -6,12 +6,16 @@ import { currentPosition, type Db } from './database.ts';
 export interface StreamChange {
   /** The newest position of the change. */
   readonly position: number;
+  /** Everything from this position to the newest one is of this change, and all that is to be told of it is here. */
+  readonly first?: number | undefined;
   readonly roomNids: readonly number[];
   readonly userNids: readonly number[];
   /** Rooms in which receipts, who types, who is there, or members' devices changed; their timelines need no look. */
   readonly ephemeralRoomNids?: readonly number[];
 }
 
+/** More than ever wait for a commit that was announced late. */
+const MOST_STRETCHES = 1_000;
 /** What happened is read in stretches of this many positions. */
 const POSITIONS_AT_ONCE = 5_000;
 
@@ -20,7 +24,7 @@ const POSITIONS_AT_ONCE = 5_000;
  * as the bus says so.
  *
  * ```
- *   commit here ────────────► announce ─► listeners (and the bus, for the others)
+ *   commit here ────────────► announce ─► listeners (and the bus, for the others); need not be read any more
  *   commit elsewhere ─► bus ─► catchUp ─► listeners
  *   a reader begins ─────────► catchUp ─► listeners, and the position up to which all has been told
  * ```
@@ -31,6 +35,8 @@ export class StreamHub {
   readonly #listeners = new Set<(change: StreamChange) => void>();
   /** All changes up to here were told. */
   #toldUpTo = 0;
+  /** What commits of this process have told beyond that: stretches of the stream, last position by first one. */
+  readonly #stretches = new Map<number, number>();
   #reading: Promise<number> | undefined;
   /** Begins when the reading under way ends; whoever asks in the meantime shares it. */
   #nextReading: Promise<number> | undefined;
@@ -58,6 +64,7 @@ export class StreamHub {
   /** Called after a commit of this process. */
   announce(change: StreamChange): void {
     this.#tell(change);
+    if (change.first !== undefined) this.#noteTold(change.first, change.position);
     this.#bus.publish('stream');
   }
 
@@ -81,6 +88,25 @@ export class StreamHub {
     await Promise.allSettled([this.#reading, this.#nextReading]);
   }
 
+  #noteTold(first: number, last: number): void {
+    if (this.#stretches.size >= MOST_STRETCHES) this.#stretches.clear();
+    this.#stretches.set(first, last);
+    this.#moveTo(this.#toldUpTo);
+  }
+
+  /** Everything up to a position was told; what lies right beyond it may have been as well. */
+  #moveTo(position: number): void {
+    this.#toldUpTo = Math.max(this.#toldUpTo, position);
+    for (;;) {
+      const first = this.#toldUpTo + 1;
+      const last = this.#stretches.get(first);
+      if (last === undefined) break;
+      this.#stretches.delete(first);
+      this.#toldUpTo = last;
+    }
+    for (const first of this.#stretches.keys()) if (first <= this.#toldUpTo) this.#stretches.delete(first);
+  }
+
   #tell(change: StreamChange): void {
     for (const listener of this.#listeners) listener(change);
   }
@@ -97,7 +123,7 @@ export class StreamHub {
     while (this.#toldUpTo < newest) {
       const last = Math.min(newest, this.#toldUpTo + POSITIONS_AT_ONCE);
       const changes = await listChanges(this.#db, this.#toldUpTo, last);
-      this.#toldUpTo = last;
+      this.#moveTo(last);
       if (changes.length === 0) continue;
       this.#tell({
         position: last,

@@ -73,6 +73,34 @@ describe('the stream hub', () => {
     assert.deepEqual(bus.published, ['stream']);
   });
 
+  it('has told what its own commits say of a stretch, whichever comes first, and reads only the rest', async () => {
+    await using database = await createTestDatabase();
+    await using other = makePipeline(database);
+    const roomId = await other.createRoom(ALICE);
+    const { hub, told } = await startHub(database);
+    const start = hub.toldUpTo;
+    const announce = (first: number, last: number): void =>
+      hub.announce({ first: start + first, position: start + last, roomNids: [], userNids: [] });
+    announce(2, 4);
+    assert.equal(hub.toldUpTo, start);
+    announce(1, 1);
+    assert.equal(hub.toldUpTo, start + 4);
+    announce(8, 9);
+    announce(3, 4);
+    assert.equal(hub.toldUpTo, start + 4);
+    // All of these are told before the reading comes to them.
+    for (let n = 1; n <= 9; n += 1) await other.send(roomId, ALICE, `message ${n}`);
+    told.length = 0;
+    const caughtUp = hub.catchUp();
+    announce(5, 9);
+    assert.equal(await caughtUp, start + 9);
+    assert.equal(hub.toldUpTo, start + 9);
+    assert.deepEqual(
+      told.map(({ position }) => position - start),
+      [9],
+    );
+  });
+
   it('has told everything that was committed before it was asked to catch up', async () => {
     await using database = await createTestDatabase();
     await using other = makePipeline(database);
