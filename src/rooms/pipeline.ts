@@ -19,6 +19,8 @@ import { RoomQueue, type CommittedChange, type QueueDeps } from './room-queue.ts
 import { emptySnapshot } from './snapshot.ts';
 
 const MOST_ROOMS_AT_HAND = 5_000;
+/** Of the current states of those rooms together: about 150 MB. */
+const MOST_SLOTS_AT_HAND = 100_000;
 const EVENT_NIDS_AT_ONCE = 200;
 
 export interface PipelineDeps {
@@ -28,6 +30,8 @@ export interface PipelineDeps {
   readonly log: Log;
   /** Called after each commit, in the order of commits of a room. Must not throw. */
   readonly onCommitted: (change: CommittedChange) => void;
+  /** How many slots of the states of rooms that rest are kept in memory, over all rooms; 100,000 unless said. */
+  readonly mostSlotsAtHand?: number;
   /** Called after each transaction. Must not throw. */
   readonly onBatch?: ((report: BatchReport) => void) | undefined;
 }
@@ -61,7 +65,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #queueDeps: QueueDeps;
   readonly #committer: Committer;
   /** Rooms that were written to of late. One that is busy must not be dropped: two queues would fight each other. */
-  readonly #idleRooms = new LRUCache<RoomId, RoomQueue>({ max: MOST_ROOMS_AT_HAND });
+  readonly #idleRooms: LRUCache<RoomId, RoomQueue>;
   readonly #busyRooms = new Map<RoomId, RoomQueue>();
   #eventNids: number[] = [];
   #refill: Promise<void> | undefined;
@@ -74,6 +78,11 @@ export class Pipeline implements AsyncDisposable {
     this.stateKeys = new StateKeys(db);
     const userNids = new UserNids(db);
     this.userUse = userNids.cacheUse;
+    this.#idleRooms = new LRUCache({
+      max: MOST_ROOMS_AT_HAND,
+      maxSize: deps.mostSlotsAtHand ?? MOST_SLOTS_AT_HAND,
+      sizeCalculation: (queue) => queue.knownSlots + 1,
+    });
     this.#committer = new Committer({ database, clock, onBatch: deps.onBatch });
     this.#queueDeps = {
       db,
@@ -105,6 +114,8 @@ export class Pipeline implements AsyncDisposable {
     const queue =
       this.#busyRooms.get(roomId) ?? this.#idleRooms.get(roomId) ?? new RoomQueue(this.#queueDeps, roomId);
     this.#busyRooms.set(roomId, queue);
+    // It is measured anew when it rests again.
+    this.#idleRooms.delete(roomId);
     try {
       return await queue.submit(proposal);
     } finally {

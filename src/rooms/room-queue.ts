@@ -85,6 +85,11 @@ export class RoomQueue {
     return this.#waiting.length;
   }
 
+  /** How many slots of the room's state are in memory. */
+  get knownSlots(): number {
+    return this.#snapshot?.known.size ?? 0;
+  }
+
   submit(proposal: Proposal): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ proposal, resolve, reject });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
+import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { ROOM_VERSIONS } from '../../src/matrix/room-version.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { localUser, makePipeline, type TestPipeline } from '../support/pipeline.ts';
@@ -77,6 +79,26 @@ describe('the pipeline', () => {
       database.database.db,
     );
     assert.equal(rows[0]?.count, 1);
+  });
+
+  it('keeps in memory no more of the rooms that rest than it may, and goes on with them all the same', async () => {
+    await using small = makePipeline(database, { mostSlotsAtHand: 100, seed: 'small' });
+    const [one, two] = [await small.createRoom(alice), await small.createRoom(alice)];
+    const fill = async (roomId: RoomId, count: number): Promise<void> => {
+      for (let n = 0; n < count; n += 1) await small.setState(roomId, alice, 'test.state', `key ${n}`, { n });
+    };
+    const isAtHand = async (roomId: RoomId): Promise<boolean> => {
+      const { hits } = small.pipeline.snapshotUse;
+      // A room rests from the next turn on.
+      await nextTurn();
+      await small.send(roomId, alice, 'is it?');
+      return small.pipeline.snapshotUse.hits > hits;
+    };
+    await fill(one, 30);
+    await fill(two, 30);
+    assert.deepEqual([await isAtHand(one), await isAtHand(two)], [true, true]);
+    await fill(two, 80);
+    assert.deepEqual([await isAtHand(two), await isAtHand(one)], [true, false]);
   });
 
   it('keeps the flat current state equal to the state under the room root', async () => {

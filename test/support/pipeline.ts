@@ -59,7 +59,12 @@ export interface TestEvent {
 
 export function makePipeline(
   database: TestDatabase,
-  options: { clock?: ManualClock; seed?: string; onCommitted?: (change: CommittedChange) => void } = {},
+  options: {
+    clock?: ManualClock;
+    seed?: string;
+    onCommitted?: (change: CommittedChange) => void;
+    mostSlotsAtHand?: number;
+  } = {},
 ): TestPipeline {
   const clock = options.clock ?? new ManualClock();
   const random = seededRandom(options.seed ?? 'pipeline');
@@ -70,6 +75,7 @@ export function makePipeline(
     clock,
     identity: { serverName: SERVER_NAME, key },
     log: createLog({ level: 'silent' }),
+    ...(options.mostSlotsAtHand === undefined ? {} : { mostSlotsAtHand: options.mostSlotsAtHand }),
     onCommitted: (change) => {
       committed.push(change);
       options.onCommitted?.(change);
