@@ -35,7 +35,9 @@ export interface StateDifference {
   readonly after: number | undefined;
 }
 
-const CACHED_NODES = 50_000;
+/** Entries of leaves and children of branches: about 60 MB. */
+const MOST_AT_HAND = 600_000;
+const EMPTY_LEAF: StateNode = { kind: 'leaf', entries: [] };
 
 /**
  * Room states, content-addressed: reads load only the nodes on their way, a change makes one short path.
@@ -43,11 +45,15 @@ const CACHED_NODES = 50_000;
  */
 export class StateTrie {
   readonly #db: Db;
-  readonly #cache = new CountedCache<StateRoot, StateNode>({ max: CACHED_NODES });
+  readonly #cache: CountedCache<StateRoot, StateNode>;
 
-  constructor(db: Db) {
+  /** `mostAtHand`: how many entries and children the nodes that are kept in memory have together. */
+  constructor(db: Db, { mostAtHand = MOST_AT_HAND }: { readonly mostAtHand?: number } = {}) {
     this.#db = db;
-    this.#cache.set(EMPTY_STATE, { kind: 'leaf', entries: [] });
+    this.#cache = new CountedCache({
+      maxSize: mostAtHand,
+      sizeCalculation: (node) => 1 + (node.kind === 'leaf' ? node.entries.length : node.children.length),
+    });
   }
 
   get cacheUse(): CacheUse {
@@ -195,7 +201,8 @@ export class StateTrie {
     const nodes = new Map<StateRoot, StateNode>();
     const missing: StateRoot[] = [];
     for (const name of names) {
-      const node = this.#cache.get(name);
+      // The empty state is not stored.
+      const node = name === EMPTY_STATE ? EMPTY_LEAF : this.#cache.get(name);
       if (node === undefined) missing.push(name);
       else nodes.set(name, node);
     }

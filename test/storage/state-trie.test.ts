@@ -83,6 +83,14 @@ describe('the state trie', () => {
     );
   });
 
+  it('knows the empty state however much was looked at since', async () => {
+    const trie = new StateTrie(database.database.db, { mostAtHand: 100 });
+    const filled = await build(trie, [new Map(Array.from({ length: 2_000 }, (_, n) => [n, n] as const))]);
+    assert.equal((await trie.listEntries(filled)).size, 2_000);
+    const fresh = await build(trie, [new Map([[1, 2]])]);
+    assert.deepEqual(await trie.listEntries(fresh), new Map([[1, 2]]));
+  });
+
   it('finds the differences of two states', async () => {
     const trie = new StateTrie(database.database.db);
     await fc.assert(
