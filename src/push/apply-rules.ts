@@ -1,15 +1,17 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { outcomeOf } from '../matrix/push-rules/evaluation.ts';
-import { parseUserId } from '../matrix/identifiers.ts';
+import { parseUserId, type EventId } from '../matrix/identifiers.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
 import { readableEvent, type ReadableEvent } from '../rooms/client-events.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
-import { listEventsById, listEventsByNid, type StoredEvent } from '../storage/events.ts';
+import { listEventsById, listEventsByNid } from '../storage/events.ts';
 import { MAIN_THREAD, type Notification } from '../storage/notifications.ts';
-import { listAccountsAmong } from '../storage/push-progress.ts';
+import { listAccountsAmong, type PushBacklog } from '../storage/push-progress.ts';
 import type { ReadMark } from '../storage/read-marks.ts';
 import { listThreadSubscribers } from '../storage/thread-subscriptions.ts';
 import { loadAudience, type Audience, type AudienceDeps } from './audience.ts';
+import { evaluateRules } from './evaluate-rules.ts';
+import type { PassedOver } from './passed-over.ts';
 import { findThreads, type ThreadId } from './threads.ts';
 
 /** What a stretch of the stream means for notifications. */
@@ -21,43 +23,59 @@ export interface PushEffects {
   readonly withdrawn: readonly { readonly roomNid: number; readonly position: number }[];
 }
 
+export interface PushRuleDeps extends AudienceDeps {
+  readonly passedOver: PassedOver;
+  /** Whether there are subscriptions to threads here at all. */
+  readonly threadSubscriptions: boolean;
+}
+
 /**
  * Applies the push rules of the local users in the rooms to timeline events, in their order. Nobody is notified of what
  * they sent themselves, or of what was sent by somebody they ignore.
  * https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-13
  */
 export async function applyPushRules(
-  deps: AudienceDeps,
-  stored: readonly StoredEvent[],
+  deps: PushRuleDeps,
+  { events: stored, rooms }: Pick<PushBacklog, 'events' | 'rooms'>,
   nowTs: number,
 ): Promise<PushEffects> {
   const events = stored.map(readableEvent);
-  const audience = await loadAudience(deps, events);
+  const [audience, { threads, subscribers }, comingAndGoing, withdrawn] = await Promise.all([
+    loadAudience(deps, events, rooms),
+    loadThreads(deps, events),
+    markComingAndGoing(deps, events),
+    listWithdrawn(deps, events),
+  ]);
+  const notifications: Notification[] = [];
+  const readMarks = [...markSent(events, threads), ...comingAndGoing];
+  for (const [index, event] of events.entries()) {
+    // A large room is a lot of work: others get their turn between events.
+    if (index > 0) await yieldToOthers();
+    if (event.stored.redactedByNid !== undefined) continue;
+    const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
+    const facts = { threadId, nowTs, subscribers: subscribers.get(threadId) };
+    const { notified, others } = await applyToEvent(audience, event, facts);
+    notifications.push(...notified);
+    if (notified.length > 0) readMarks.push(...deps.passedOver.note(event.stored.roomNid, others));
+  }
+  return { notifications, readMarks, withdrawn };
+}
+
+async function loadThreads(
+  deps: PushRuleDeps,
+  events: readonly ReadableEvent[],
+): Promise<{
+  readonly threads: ReadonlyMap<EventId, ThreadId>;
+  /** Of each thread, by interned id. */
+  readonly subscribers: ReadonlyMap<ThreadId, ReadonlySet<number>>;
+}> {
   const threads = await findThreads(
     deps.db,
     events.map(({ event }) => event),
   );
-  const subscribers: ReadonlyMap<ThreadId, ReadonlySet<number>> = deps.threadSubscriptions
-    ? await listThreadSubscribers(
-        deps.db,
-        [...new Set(threads.values())].flatMap((thread) => (thread === MAIN_THREAD ? [] : thread)),
-      )
-    : new Map();
-  const notifications: Notification[] = [];
-  for (const event of events) {
-    if (event.stored.redactedByNid !== undefined) continue;
-    const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
-    notifications.push(
-      ...(await applyToEvent(audience, event, { threadId, nowTs, subscribers: subscribers.get(threadId) })),
-    );
-    // A large room is a lot of work: others get their turn between events.
-    await yieldToOthers();
-  }
-  return {
-    notifications,
-    readMarks: [...markSent(events, threads), ...(await markComingAndGoing(deps, events))],
-    withdrawn: await listWithdrawn(deps, events),
-  };
+  if (!deps.threadSubscriptions) return { threads, subscribers: new Map() };
+  const roots = [...new Set(threads.values())].flatMap((thread) => (thread === MAIN_THREAD ? [] : thread));
+  return { threads, subscribers: await listThreadSubscribers(deps.db, roots) };
 }
 
 async function applyToEvent(
@@ -69,37 +87,35 @@ async function applyToEvent(
     /** Of the thread, by interned id. */
     readonly subscribers: ReadonlySet<number> | undefined;
   },
-): Promise<Notification[]> {
+): Promise<{ readonly notified: readonly Notification[]; readonly others: readonly number[] }> {
   const { stored } = event;
   const { sender } = event.event;
-  const recipients = audience
-    .recipientsOf(event)
-    .filter((recipient) => recipient.userId !== sender && !audience.ignores(recipient, sender));
-  if (recipients.length === 0) return [];
-  const pushed = audience.describe(event);
-  const names = await audience.displayNamesIn(event);
-  return recipients.flatMap((recipient): Notification[] => {
-    const user = {
-      displayName: names.get(recipient.userId),
-      isSubscribed:
-        facts.threadId === MAIN_THREAD ? undefined : facts.subscribers?.has(recipient.userNid) === true,
-    };
-    const actions = audience.rulesOf(recipient).evaluate(pushed, user);
-    const { notifies, highlights } = outcomeOf(actions);
+  const { threadId, nowTs, subscribers } = facts;
+  const present = audience.recipientsOf(event).filter((recipient) => recipient.userId !== sender);
+  const recipients = present.filter((recipient) => !audience.rulesOf(recipient).ignored.has(sender));
+  const actions = await evaluateRules(audience, event, recipients, ({ userNid }) =>
+    threadId === MAIN_THREAD ? undefined : subscribers?.has(userNid) === true,
+  );
+  const notified = recipients.flatMap(({ userNid }, index): Notification[] => {
+    const own = actions[index] ?? [];
+    const { notifies, highlights } = outcomeOf(own);
     if (!notifies) return [];
     return [
       {
-        userNid: recipient.userNid,
+        userNid,
         position: stored.position ?? 0,
         roomNid: stored.roomNid,
         eventNid: stored.eventNid,
-        threadId: facts.threadId,
+        threadId,
         isHighlight: highlights,
-        actions,
-        createdTs: facts.nowTs,
+        actions: own,
+        createdTs: nowTs,
       },
     ];
   });
+  if (notified.length === present.length) return { notified, others: [] };
+  const news = new Set(notified.map((notification) => notification.userNid));
+  return { notified, others: present.flatMap(({ userNid }) => (news.has(userNid) ? [] : userNid)) };
 }
 
 /**
@@ -128,11 +144,13 @@ async function markComingAndGoing(
   const changes = events.filter(({ event }) => event.type === 'm.room.member' && hasComeOrGone(event));
   if (changes.length === 0) return [];
   const users = changes.flatMap(({ event }) => parseUserId(event.stateKey) ?? []);
-  const accounts = await listAccountsAmong(deps.db, users);
-  const replaced = await listEventsByNid(
-    deps.db,
-    changes.flatMap(({ stored }) => stored.replacesNid ?? []),
-  );
+  const [accounts, replaced] = await Promise.all([
+    listAccountsAmong(deps.db, users),
+    listEventsByNid(
+      deps.db,
+      changes.flatMap(({ stored }) => stored.replacesNid ?? []),
+    ),
+  ]);
   const joinedBefore = new Set(
     replaced
       .filter((before) => membershipIn(readableEvent(before).event.content) === 'join')

@@ -1,24 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
-import { PushRuleCompiler } from '../matrix/push-rules/evaluation.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
-import { currentPosition, inTransaction, type Db, type Tx } from '../storage/database.ts';
+import { currentPosition, type Database, type Db, type Tx } from '../storage/database.ts';
 import { deleteNotificationsOf, insertNotifications } from '../storage/notifications.ts';
-import {
-  findPushProgress,
-  listEventsToPush,
-  listReadMarks,
-  lockPushProgress,
-  setPushProgress,
-} from '../storage/push-progress.ts';
-import { markPushersDue } from '../storage/pushers.ts';
+import { setPushProgress, takePushBacklog, type PushBacklog } from '../storage/push-progress.ts';
 import { moveReadMarks } from '../storage/read-marks.ts';
+import { inTwoRoundTrips } from '../storage/round-trips.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { applyPushRules } from './apply-rules.ts';
+import { PassedOver } from './passed-over.ts';
+import { PersonalRulesMemory } from './personal-rules.ts';
 
-export interface PushMoverDeps extends RoomReadDeps, PredefinedRules {
+export interface PushMoverDeps extends Omit<RoomReadDeps, 'db'>, PredefinedRules {
+  readonly database: Database;
   readonly hub: Pick<StreamHub, 'subscribe'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -47,9 +43,12 @@ const GATHER_MS = 50;
 export class PushMover implements AsyncDisposable {
   readonly #deps: PushMoverDeps;
   readonly #db: Db;
-  readonly #compiler = new PushRuleCompiler();
+  readonly #personalRules: PersonalRulesMemory;
+  readonly #passedOver = new PassedOver();
   /** Rules are applied up to here at least, by whichever process. */
   #appliedUpTo = 0;
+  /** Up to here somebody wants them to be. */
+  #wantedUpTo = 0;
   #moving: Promise<void> | undefined;
   #waking: Promise<void> | undefined;
   #wakeAgain = false;
@@ -59,7 +58,9 @@ export class PushMover implements AsyncDisposable {
 
   constructor(deps: PushMoverDeps) {
     this.#deps = deps;
-    this.#db = deps.db;
+    this.#db = deps.database.db;
+    const { legacyMentions, threadSubscriptions } = deps;
+    this.#personalRules = new PersonalRulesMemory({ db: this.#db, legacyMentions, threadSubscriptions });
   }
 
   /** Catches up with what happened meanwhile, and follows from then on. Does not wait for that. */
@@ -72,8 +73,9 @@ export class PushMover implements AsyncDisposable {
 
   /** Resolves when everything up to a position counts; rejects when the database is away. */
   async catchUp(upTo: number): Promise<void> {
+    this.#wantedUpTo = Math.max(this.#wantedUpTo, upTo);
     while (this.#appliedUpTo < upTo && !this.#isStopped) {
-      this.#moving ??= this.#move().finally(() => {
+      this.#moving ??= this.#move(this.#wantedUpTo).finally(() => {
         this.#moving = undefined;
       });
       await this.#moving;
@@ -113,42 +115,40 @@ export class PushMover implements AsyncDisposable {
     }
   }
 
-  /** Moves to what is now the end of the stream. */
-  async #move(): Promise<void> {
-    const { newest, hasWork } = await findPushProgress(this.#db);
-    let isDone = !hasWork;
-    while (!isDone && !this.#isStopped) {
-      const { reached, pushersDue } = await inTransaction(this.#db, (tx) => this.#applyBatch(tx, newest));
-      this.#appliedUpTo = Math.max(this.#appliedUpTo, reached);
-      if (pushersDue) this.#deps.onPushersDue();
-      isDone = reached >= newest;
-    }
-    if (isDone) this.#appliedUpTo = Math.max(this.#appliedUpTo, newest);
+  /** One batch, on the way to a position. */
+  async #move(upTo: number): Promise<void> {
+    const nowTs = this.#deps.clock.nowMs();
+    const { reached, pushersDue } = await inTwoRoundTrips(
+      this.#deps.database,
+      (tx) => takePushBacklog(tx, upTo, MOST_EVENTS_AT_ONCE),
+      async (backlog) => {
+        const write = backlog && (await this.#apply(backlog, nowTs));
+        // Nothing happened there that counts, or another process was here.
+        return write ?? (() => Promise.resolve({ reached: upTo, pushersDue: false }));
+      },
+    );
+    this.#appliedUpTo = Math.max(this.#appliedUpTo, reached);
+    if (pushersDue) this.#deps.onPushersDue();
   }
 
-  async #applyBatch(
-    tx: Tx,
-    newest: number,
-  ): Promise<{ readonly reached: number; readonly pushersDue: boolean }> {
-    const nowTs = this.#deps.clock.nowMs();
-    const from = await lockPushProgress(tx);
-    if (from >= newest) return { reached: from, pushersDue: false };
-    const events = await listEventsToPush(tx, from, newest, MOST_EVENTS_AT_ONCE);
-    const isWhole = events.length < MOST_EVENTS_AT_ONCE;
-    const reached = isWhole ? newest : (events.at(-1)?.position ?? newest);
-    const { notifications, readMarks, withdrawn } = await applyPushRules(
-      { ...this.#deps, compiler: this.#compiler },
-      events,
-      nowTs,
-    );
-    await insertNotifications(tx, notifications);
-    const receipts = await listReadMarks(tx, from, reached);
-    const changedFor = [
-      ...notifications.map((notification) => notification.userNid),
-      ...(await moveReadMarks(tx, [...readMarks, ...receipts], reached)),
-      ...(await deleteNotificationsOf(tx, withdrawn)),
-    ];
-    await setPushProgress(tx, reached);
-    return { reached, pushersDue: await markPushersDue(tx, [...new Set(changedFor)], nowTs) };
+  async #apply(backlog: PushBacklog, nowTs: number) {
+    const deps = {
+      ...this.#deps,
+      db: this.#db,
+      personalRules: this.#personalRules,
+      passedOver: this.#passedOver,
+    };
+    const { notifications, readMarks, withdrawn } = await applyPushRules(deps, backlog, nowTs);
+    const { reached, receipts } = backlog;
+    return async (tx: Tx): Promise<{ readonly reached: number; readonly pushersDue: boolean }> => {
+      const [, ...due] = await Promise.all([
+        setPushProgress(tx, reached),
+        insertNotifications(tx, notifications, nowTs),
+        // Behind what has come, so that what is read of it is.
+        moveReadMarks(tx, [...readMarks, ...receipts], { reached, nowTs }),
+        deleteNotificationsOf(tx, withdrawn, nowTs),
+      ]);
+      return { reached, pushersDue: due.includes(true) };
+    };
   }
 }

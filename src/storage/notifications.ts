@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { EventId, RoomId } from '../matrix/identifiers.ts';
 import { isJsonArray, type JsonValue } from '../util/json.ts';
 import type { Db, Tx } from './database.ts';
+import { makePushersDue } from './pushers.ts';
 import { bucketOf, isForUser, isUnread, marksOf, USERS_PER_BUCKET } from './read-marks.ts';
 import { readTogether } from './together.ts';
 
@@ -60,12 +61,21 @@ export interface UnreadCount {
   readonly highlights: number;
 }
 
-/** Stores notifications, one row for all users of a bucket with the same actions. Those that are there stay as they are. */
-export async function insertNotifications(tx: Tx, notifications: readonly Notification[]): Promise<void> {
-  if (notifications.length === 0) return;
+/**
+ * Stores notifications, one row for all users of a bucket with the same actions. Those that are there stay as they are. The
+ * pushers of their users are due; true when there are any.
+ */
+export async function insertNotifications(
+  tx: Tx,
+  notifications: readonly Notification[],
+  nowTs: number,
+): Promise<boolean> {
+  if (notifications.length === 0) return false;
   const rows = shareRows(notifications);
   const column = <T>(of: (row: NotificationTable) => T): T[] => rows.map(of);
-  await sql`
+  const users = [...new Set(notifications.map((one) => one.userNid))];
+  const stored = await sql<{ is_due: boolean }>`
+    with due as (${makePushersDue(sql`select unnest(${users}::bigint[]) as user_nid`, nowTs)}), stored as (
     insert into notifications
       (user_bucket, position, outcome, room_nid, event_nid, thread_id, is_highlight, actions, users, created_ts)
     select * from unnest(
@@ -74,7 +84,9 @@ export async function insertNotifications(tx: Tx, notifications: readonly Notifi
       ${column((row) => row.event_nid)}::bigint[], ${column((row) => row.thread_id)}::text[],
       ${column((row) => row.is_highlight)}::boolean[], ${column((row) => row.actions)}::text[],
       ${column((row) => row.users)}::bigint[], ${column((row) => row.created_ts)}::bigint[])
-    on conflict do nothing`.execute(tx);
+    on conflict do nothing)
+    select exists (select from due) as is_due`.execute(tx);
+  return stored.rows[0]?.is_due === true;
 }
 
 /** The rows of some notifications; nobody is to be notified of the same event twice. */
@@ -118,13 +130,17 @@ const UNREAD_USERS = sql`
     ${marksOf(sql`n.user_bucket * ${sql.lit(USERS_PER_BUCKET)} + bit`, sql`n.room_nid`)}) as mark
   where n.users & (1::bigint << bit) <> 0 and ${isUnread}`;
 
-/** Takes back the notifications of events that were redacted, and names the users who had an unread one. */
+/**
+ * Takes back the notifications of events that were redacted. The pushers of users who had an unread one are due; true when
+ * there are any.
+ */
 export async function deleteNotificationsOf(
   tx: Tx,
   events: readonly { readonly roomNid: number; readonly position: number }[],
-): Promise<number[]> {
-  if (events.length === 0) return [];
-  const { rows } = await sql<{ user_nid: number }>`
+  nowTs: number,
+): Promise<boolean> {
+  if (events.length === 0) return false;
+  const { rows } = await sql<{ is_due: boolean }>`
     with gone as materialized (
       select distinct ${bucketOf(sql`m.user_nid`)} as user_bucket, e.position
       from unnest(
@@ -135,9 +151,11 @@ export async function deleteNotificationsOf(
       delete from notifications n using gone
       where n.user_bucket = gone.user_bucket and n.position = gone.position
       returning n.*
+    ), due as (
+      ${makePushersDue(sql`select one.user_nid from n cross join lateral (${UNREAD_USERS}) as one`, nowTs)}
     )
-    select distinct one.user_nid from n cross join lateral (${UNREAD_USERS}) as one`.execute(tx);
-  return rows.map((row) => row.user_nid);
+    select exists (select from due) as is_due`.execute(tx);
+  return rows[0]?.is_due === true;
 }
 
 /** The unread notifications of a user in some rooms, thread by thread; what has none is left out. */

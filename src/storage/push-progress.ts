@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
+import { groupBy } from '../util/group-by.ts';
 import { IGNORED_USER_LIST } from './ignored-users.ts';
 import type { Db, Tx } from './database.ts';
 import { listEventsWhere, type StoredEvent } from './events.ts';
@@ -9,6 +10,9 @@ export interface PushProgressTable {
   readonly one: boolean;
   readonly position: number;
 }
+
+/** The account data by which clients learn of a change of push rules: it has the position of the change. */
+const PUSH_RULES = 'm.push_rules';
 
 export interface PushProgressTables {
   push_progress: PushProgressTable;
@@ -21,81 +25,137 @@ export interface PushMember {
   readonly userId: UserId;
   /** Where their membership, or the event that holds it, last changed. */
   readonly position: number;
+  /** When the user last changed their push rules, and their list of ignored users: 0 for never. */
+  readonly rulesPosition: number;
+  readonly ignoresPosition: number;
 }
 
-/** The newest position, and whether there is anything to apply push rules to between there and where that was done. */
-export async function findPushProgress(
-  db: Db,
-): Promise<{ readonly newest: number; readonly hasWork: boolean }> {
-  const { rows } = await sql<{ newest: number; has_work: boolean }>`
-    select s.position as newest,
-      exists (select from events e where e.position > p.position and e.position <= s.position)
-      or exists (select from receipts r where r.position > p.position and r.position <= s.position) as has_work
-    from push_progress p cross join stream s`.execute(db);
-  const [row] = rows;
-  if (row === undefined) throw new Error('the row of push_progress is missing');
-  return { newest: row.newest, hasWork: row.has_work };
+/** A room in which something happened. */
+export interface PushRoom {
+  readonly roomNid: number;
+  /** How many are in it. */
+  readonly memberCount: number;
+  /** The users of this server who are in it now; accounts that have ended are left out. */
+  readonly members: readonly PushMember[];
 }
+
+/** What push rules are to be applied to, and whose. */
+export interface PushBacklog {
+  /** Up to where this goes. */
+  readonly reached: number;
+  /** Timeline events, oldest first. */
+  readonly events: readonly StoredEvent[];
+  /** What the receipts of users of this server say. */
+  readonly receipts: readonly ReadMark[];
+  readonly rooms: readonly PushRoom[];
+}
+
+/** Where rules were applied up to, for statements behind the one that locks that row. */
+const APPLIED_UP_TO = sql`(select position from push_progress)`;
 
 /**
- * Waits until nobody else applies push rules: up to where they were applied then. Held until the transaction ends, which
- * need not wait for the disk: what a crash takes with it is done again.
+ * Waits until nobody else applies push rules, and reads what there is to apply them to up to a position, `mostEvents` events
+ * at most; undefined when there is nothing, or nothing any more. The lock is held until the transaction ends, which need not
+ * wait for the disk: what a crash takes with it is done again. Sends everything before it waits.
  */
-export async function lockPushProgress(tx: Tx): Promise<number> {
-  const { rows } = await sql<PushProgressTable>`
-    select position, set_config('synchronous_commit', 'off', true) from push_progress for update`.execute(tx);
-  if (rows[0] === undefined) throw new Error('the row of push_progress is missing');
-  return rows[0].position;
+export async function takePushBacklog(
+  tx: Tx,
+  upTo: number,
+  mostEvents: number,
+): Promise<PushBacklog | undefined> {
+  const [isTaken, events, receipts, rooms] = await Promise.all([
+    lockPushProgress(tx, upTo),
+    listEventsWhere(
+      tx,
+      sql`e.position > ${APPLIED_UP_TO} and e.position <= ${upTo} order by e.position limit ${mostEvents}`,
+    ),
+    listReadMarks(tx, upTo),
+    listPushRooms(tx, upTo, mostEvents),
+  ]);
+  if (!isTaken) return undefined;
+  const reached = events.length < mostEvents ? upTo : (events.at(-1)?.position ?? upTo);
+  return { reached, events, receipts: receipts.filter(({ position }) => position <= reached), rooms };
 }
 
-/** Says up to where push rules are applied now; {@link lockPushProgress} comes first. */
+async function lockPushProgress(tx: Tx, upTo: number): Promise<boolean> {
+  const { rows } = await sql`
+    select set_config('synchronous_commit', 'off', true) from push_progress p
+    where exists (select from events e where e.position > p.position and e.position <= ${upTo})
+      or exists (select from receipts r where r.position > p.position and r.position <= ${upTo})
+    for update`.execute(tx);
+  return rows.length > 0;
+}
+
+/** Says up to where push rules are applied now; {@link takePushBacklog} comes first. */
 export async function setPushProgress(tx: Tx, position: number): Promise<void> {
   await sql`update push_progress set position = ${position}`.execute(tx);
 }
 
-/** Timeline events in `(after, upTo]`, oldest first, at most `limit`. */
-export function listEventsToPush(db: Db, after: number, upTo: number, limit: number): Promise<StoredEvent[]> {
-  return listEventsWhere(
-    db,
-    sql`e.position > ${after} and e.position <= ${upTo} order by e.position limit ${limit}`,
-  );
-}
-
-/** What the receipts in `(after, upTo]` of users of this server say. */
-export async function listReadMarks(db: Db, after: number, upTo: number): Promise<ReadMark[]> {
-  const { rows } = await sql<{ user_nid: number; room_nid: number; thread_id: string; up_to: number }>`
-    select r.user_nid, r.room_nid, r.thread_id, max(r.event_position) as up_to
+async function listReadMarks(tx: Tx, upTo: number): Promise<(ReadMark & { readonly position: number })[]> {
+  const { rows } = await sql<{
+    user_nid: number;
+    room_nid: number;
+    thread_id: string;
+    event_position: number;
+    position: number;
+  }>`
+    select r.user_nid, r.room_nid, r.thread_id, r.event_position, r.position
     from receipts r join accounts a on a.user_nid = r.user_nid
-    where r.position > ${after} and r.position <= ${upTo}
-    group by r.user_nid, r.room_nid, r.thread_id`.execute(db);
+    where r.position > ${APPLIED_UP_TO} and r.position <= ${upTo}`.execute(tx);
   return rows.map((row) => ({
     userNid: row.user_nid,
     roomNid: row.room_nid,
     threadId: row.thread_id === '' ? undefined : row.thread_id,
-    upTo: row.up_to,
+    upTo: row.event_position,
+    position: row.position,
   }));
 }
 
-interface PushMemberRow {
+interface PushRoomRow {
   readonly room_nid: number;
-  readonly user_nid: number;
-  readonly user_id: UserId;
-  readonly position: number;
+  readonly joined: number;
+  readonly user_nid: number | null;
+  readonly user_id: UserId | null;
+  readonly position: number | null;
+  readonly rules_position: number | null;
+  readonly ignores_position: number | null;
 }
 
-/** The users of this server who are in some rooms now; accounts that have ended are left out. */
-export async function listPushMembers(db: Db, roomNids: readonly number[]): Promise<PushMember[]> {
-  const { rows } = await sql<PushMemberRow>`
-    select m.room_nid, m.user_nid, u.user_id, m.position
-    from memberships m
-    join accounts a on a.user_nid = m.user_nid and a.deactivated_ts is null
-    join users u on u.user_nid = m.user_nid
-    where m.room_nid = any(${roomNids}::bigint[]) and m.membership = 'join' and m.is_local`.execute(db);
-  return rows.map((row) => ({
-    roomNid: row.room_nid,
-    userNid: row.user_nid,
-    userId: row.user_id,
-    position: row.position,
+async function listPushRooms(tx: Tx, upTo: number, mostEvents: number): Promise<PushRoom[]> {
+  const { rows } = await sql<PushRoomRow>`
+    with r as materialized (
+      select e.room_nid,
+        (select count(*) from memberships m where m.room_nid = e.room_nid and m.membership = 'join') as joined
+      from (
+        select distinct room_nid from (
+          select e.room_nid from events e where e.position > ${APPLIED_UP_TO} and e.position <= ${upTo}
+          order by e.position limit ${mostEvents}
+        ) as e
+      ) as e
+    )
+    select r.room_nid, r.joined, own.* from r
+    left join lateral (
+      select m.user_nid, u.user_id, m.position, d.rules_position, d.ignores_position
+      from memberships m
+      join accounts a on a.user_nid = m.user_nid and a.deactivated_ts is null
+      join users u on u.user_nid = m.user_nid
+      cross join lateral (
+        select max(position) filter (where type = ${PUSH_RULES}) as rules_position,
+          max(position) filter (where type = ${IGNORED_USER_LIST}) as ignores_position
+        from account_data
+        where user_nid = m.user_nid and room_nid = 0 and type in (${PUSH_RULES}, ${IGNORED_USER_LIST})
+      ) as d
+      where m.room_nid = r.room_nid and m.membership = 'join' and m.is_local
+    ) as own on true`.execute(tx);
+  return [...groupBy(rows, (row) => row.room_nid)].map(([roomNid, own]) => ({
+    roomNid,
+    memberCount: own[0]?.joined ?? 0,
+    members: own.flatMap((row): PushMember[] => {
+      const { user_nid: userNid, user_id: userId, position } = row;
+      if (userNid === null || userId === null || position === null) return [];
+      const [rulesPosition, ignoresPosition] = [row.rules_position ?? 0, row.ignores_position ?? 0];
+      return [{ roomNid, userNid, userId, position, rulesPosition, ignoresPosition }];
+    }),
   }));
 }
 
@@ -107,14 +167,6 @@ export async function listAccountsAmong(db: Db, userIds: readonly UserId[]): Pro
     join accounts a on a.user_nid = u.user_nid and a.deactivated_ts is null
     where u.user_id = any(${userIds}::text[])`.execute(db);
   return new Map(rows.map((row) => [row.user_id, row.user_nid]));
-}
-
-/** How many are in each of some rooms. */
-export async function countJoined(db: Db, roomNids: readonly number[]): Promise<Map<number, number>> {
-  const { rows } = await sql<{ room_nid: number; joined: number }>`
-    select room_nid, count(*) as joined from memberships
-    where room_nid = any(${roomNids}::bigint[]) and membership = 'join' group by room_nid`.execute(db);
-  return new Map(rows.map((row) => [row.room_nid, row.joined]));
 }
 
 /** The events that hold some slots in the current states of several rooms, in no order. */

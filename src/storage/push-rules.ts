@@ -65,8 +65,7 @@ export async function listPushRulesets(
 ): Promise<Map<number, PushRuleset>> {
   const { db } = deps;
   const userNids = owners.map((owner) => owner.userNid);
-  const written = await listWritten(db, userNids);
-  const changes = await listDefaultChanges(db, userNids);
+  const [written, changes] = await Promise.all([listWritten(db, userNids), listDefaultChanges(db, userNids)]);
   return new Map(
     owners.map(({ userNid, userId }) => [
       userNid,

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { DeviceId, UserId } from '../matrix/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { Db, Tx } from './database.ts';
@@ -118,13 +118,12 @@ export async function deletePushersByKey(db: Db, key: PusherKey): Promise<void> 
   await sql`delete from pushers where app_id = ${key.appId} and pushkey = ${key.pushkey}`.execute(db);
 }
 
-/** There is something to tell the gateways of some users; true when they have any. */
-export async function markPushersDue(tx: Tx, userNids: readonly number[], nowTs: number): Promise<boolean> {
-  if (userNids.length === 0) return false;
-  const { rows } = await sql`
-    update pushers set work_number = work_number + 1, due_ts = coalesce(due_ts, ${nowTs})
-    where user_nid = any(${userNids}::bigint[]) returning 1`.execute(tx);
-  return rows.length > 0;
+/** A statement by which there is something to tell the gateways of `users`, a query of interned ids; a row for each pusher. */
+export function makePushersDue(users: RawBuilder<unknown>, nowTs: number): RawBuilder<unknown> {
+  return sql`
+    update pushers p set work_number = work_number + 1, due_ts = coalesce(due_ts, ${nowTs}::bigint)
+    from (select distinct user_nid from (${users}) as due) as due
+    where p.user_nid = due.user_nid returning p.pusher_nid`;
 }
 
 /** Claims what is due, for this process alone until `untilTs`; the longest due first. */

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Tx } from './database.ts';
+import { makePushersDue } from './pushers.ts';
 
 export interface ReadMarkTable {
   readonly user_nid: number;
@@ -56,19 +57,40 @@ function isBehind(threads: Fragment): Fragment {
   return sql`n.position > coalesce((${threads} ->> n.thread_id)::bigint, 0)`;
 }
 
+/** Those who read something by marks that are given. */
+const READERS = sql`
+    select mark.user_nid from touched mark
+    where (
+      select true from notifications n
+      where n.room_nid = mark.room_nid and n.user_bucket = ${bucketOf(sql`mark.user_nid`)}
+        and n.position <= mark.furthest and ${isForUser(sql`mark.user_nid`)} and ${isUnread}
+        and (n.position <= mark.given_up_to or n.position <= (mark.given_threads ->> n.thread_id)::bigint)
+      order by n.room_nid, n.user_bucket, n.position limit 1)`;
+
+/** What moving marks takes to know. */
+export interface ReadingTime {
+  /** Up to where push rules are applied. No mark lies beyond it. */
+  readonly reached: number;
+  /** Milliseconds since the epoch. */
+  readonly nowTs: number;
+}
+
 /**
- * Moves marks, none of them back, and names the users for whom that changed something.
+ * Moves marks, none of them back. The pushers of users who read something by that are due; true when there are any.
  *
  * Then the mark for all threads goes on to just before the first thing that is unread still, or to `reached` where there is
  * none, and takes those of threads with it that lie no further: who looks for unread notifications starts there, and need
  * not pass what others in the bucket have not read.
  *
- * `reached` is up to where push rules are applied, and no mark lies beyond it: so everything that will be inserted comes
- * behind all marks, and a mark that goes on by itself hides nothing.
+ * Whatever will be inserted comes behind `reached`, and so behind all marks: one that goes on by itself hides nothing.
  */
-export async function moveReadMarks(tx: Tx, marks: readonly ReadMark[], reached: number): Promise<number[]> {
-  if (marks.length === 0) return [];
-  const { rows } = await sql<{ user_nid: number }>`
+export async function moveReadMarks(
+  tx: Tx,
+  marks: readonly ReadMark[],
+  { reached, nowTs }: ReadingTime,
+): Promise<boolean> {
+  if (marks.length === 0) return false;
+  const { rows } = await sql<{ is_due: boolean }>`
     with given as materialized (
       select user_nid, room_nid, thread_id, max(up_to) as position
       from unnest(
@@ -107,13 +129,7 @@ export async function moveReadMarks(tx: Tx, marks: readonly ReadMark[], reached:
       where g.thread_id <> '' and g.position > moved.goes_to
       on conflict (user_nid, room_nid, thread_id) do update set position = excluded.position
       where m.position < excluded.position
-    )
-    select distinct mark.user_nid from touched mark
-    where (
-      select true from notifications n
-      where n.room_nid = mark.room_nid and n.user_bucket = ${bucketOf(sql`mark.user_nid`)}
-        and n.position <= mark.furthest and ${isForUser(sql`mark.user_nid`)} and ${isUnread}
-        and (n.position <= mark.given_up_to or n.position <= (mark.given_threads ->> n.thread_id)::bigint)
-      order by n.room_nid, n.user_bucket, n.position limit 1)`.execute(tx);
-  return rows.map((row) => row.user_nid);
+    ), due as (${makePushersDue(READERS, nowTs)})
+    select exists (select from due) as is_due`.execute(tx);
+  return rows[0]?.is_due === true;
 }

@@ -31,18 +31,17 @@ export async function addUnreadCounts(
   if (listed.size === 0 && changeable.length === 0) return {};
   // The count that an event leads to is to be in the same answer as the event.
   await deps.catchUpPush(upTo);
-  const changed = new Set(
-    since === undefined
-      ? []
-      : await listRoomsWithCountChanges(deps.db, viewer.userNid, changeable, since, upTo),
-  );
-  const wanted = joined.filter((room) => listed.has(room.roomId) || changed.has(room.roomNid));
-  const counts = await countUnread(
-    deps.db,
-    viewer.userNid,
-    wanted.map((room) => room.roomNid),
-    upTo,
-  );
+  const asked = joined.filter((room) => listed.has(room.roomId) || changeable.includes(room.roomNid));
+  const [changed, counts] = await Promise.all([
+    listRoomsWithCountChanges(deps.db, viewer.userNid, changeable, since ?? 0, upTo),
+    countUnread(
+      deps.db,
+      viewer.userNid,
+      asked.map((room) => room.roomNid),
+      upTo,
+    ),
+  ]);
+  const wanted = asked.filter((room) => listed.has(room.roomId) || changed.includes(room.roomNid));
   const countsOf = groupBy(counts, (count) => count.roomNid);
   const byThread = scope.filter.room.timeline.unreadThreadNotifications;
   return {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inTransaction, type Db } from '../../src/storage/database.ts';
+import { inTransaction, type Db, type Tx } from '../../src/storage/database.ts';
 import {
   countUnread,
   deleteNotificationsOf,
@@ -40,6 +40,15 @@ describe('notifications that users share', () => {
       select r, u, 'join', 0, 0, true from unnest($1::bigint[]) as r cross join unnest($2::bigint[]) as u`,
       [ROOMS, USERS],
     );
+    // A pusher of each, without the devices that they belong to.
+    await test.database.pool.query('alter table pushers drop constraint pushers_user_nid_device_id_fkey');
+    await test.database.pool.query(
+      `
+      insert into pushers (user_nid, device_id, app_id, pushkey, kind, app_display_name, device_display_name, lang,
+        data, pushkey_ts, position)
+      select u, 'D', 'app', 'key', 'http', 'App', 'Device', 'en', '{}', 0, 0 from unnest($1::bigint[]) as u`,
+      [USERS],
+    );
   });
   afterEach(() => test[Symbol.asyncDispose]());
 
@@ -60,12 +69,21 @@ describe('notifications that users share', () => {
     threadId,
     upTo,
   });
-  const notify = (...notifications: Notification[]): Promise<void> =>
-    inTransaction(db, (tx) => insertNotifications(tx, notifications));
+  /** Runs `write`, and names the users whose pushers are due by that. */
+  const dueBy = async (write: (tx: Tx) => Promise<boolean>): Promise<number[]> => {
+    const isDue = await inTransaction(db, write);
+    const { rows } = await test.database.pool.query<{ user_nid: number }>(
+      'update pushers set due_ts = null where due_ts is not null returning user_nid',
+    );
+    assert.equal(isDue, rows.length > 0);
+    return rows.map((row) => row.user_nid).toSorted((one, other) => one - other);
+  };
+  const notify = (...notifications: Notification[]): Promise<number[]> =>
+    dueBy((tx) => insertNotifications(tx, notifications, 0));
   const read = (reached: number, ...marks: ReadMark[]): Promise<number[]> =>
-    inTransaction(db, (tx) => moveReadMarks(tx, marks, reached));
+    dueBy((tx) => moveReadMarks(tx, marks, { reached, nowTs: 0 }));
   const withdraw = (position: number, roomNid: number): Promise<number[]> =>
-    inTransaction(db, (tx) => deleteNotificationsOf(tx, [{ roomNid, position }]));
+    dueBy((tx) => deleteNotificationsOf(tx, [{ roomNid, position }], 0));
   const count = async (userNid: number, upTo = EVERYTHING): Promise<Record<string, number>> =>
     Object.fromEntries(
       (await countUnread(db, userNid, [1], upTo)).map((one) => [one.threadId, one.notifications]),
@@ -76,11 +94,12 @@ describe('notifications that users share', () => {
     rows('select user_nid, thread_id, position from read_marks order by 1, 2');
 
   it('lie in a row for each bucket and for what is to be done', async () => {
-    await notify(
+    const due = await notify(
       ...USERS.map((userNid) =>
         notice(userNid, 5, userNid === 30 ? { isHighlight: true, actions: LOUD } : {}),
       ),
     );
+    assert.deepEqual(due, USERS);
     assert.deepEqual(
       await rows('select user_bucket, outcome, users, is_highlight from notifications order by 1, 2'),
       [
@@ -186,7 +205,8 @@ describe('notifications that users share', () => {
         }
       }
       model.notify(notifications);
-      await notify(...notifications);
+      const due = await notify(...notifications);
+      assert.deepEqual(new Set(due), new Set(notifications.map((one) => one.userNid)));
     };
     const markSomewhere = (roomNid: number, userNid = pick(USERS)): ReadMark => ({
       userNid,

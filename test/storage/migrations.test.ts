@@ -154,7 +154,7 @@ describe('migrations', () => {
       values
         (31, 1, 1, 1, 'main', false, true, '["notify"]', 5), (32, 1, 1, 1, 'main', false, true, '["notify"]', 5),
         (31, 2, 1, 2, 'main', false, false, '["notify"]', 5), (32, 2, 1, 2, 'main', false, true, '["notify"]', 5),
-        (33, 2, 1, 2, 'main', true, false, '["notify",{}]', 5),
+        (30, 2, 1, 2, 'main', false, false, '["notify"]', 5), (33, 2, 1, 2, 'main', true, false, '["notify",{}]', 5),
         (31, 3, 1, 3, '$t', false, true, '["notify"]', 5), (32, 3, 1, 3, '$t', false, true, '["notify"]', 5),
         (31, 4, 1, 4, '$t', false, false, '["notify"]', 5),
         (31, 5, 2, 5, 'main', false, false, '["notify"]', 5)`);
@@ -162,7 +162,7 @@ describe('migrations', () => {
     const { rows } = await pool.query(
       'select array[user_bucket, position, outcome, users]::text as row from notifications where position = 2 order by 1',
     );
-    assert.deepEqual(rows, [{ row: '{0,2,0,2147483648}' }, { row: '{1,2,0,2}' }, { row: '{1,2,1,1}' }]);
+    assert.deepEqual(rows, [{ row: '{0,2,0,3221225472}' }, { row: '{1,2,0,2}' }, { row: '{1,2,1,1}' }]);
     const page = { before: undefined, limit: 9, highlightsOnly: false };
     const readBy = async (userNid: number): Promise<unknown[]> =>
       (await listNotifications(db, userNid, page)).map((one) => [one.position, one.isRead]);
@@ -196,6 +196,7 @@ describe('migrations', () => {
     assert.deepEqual(
       marks.rows.map(({ row }) => row),
       [
+        ['30', '', '1'],
         ['31', '', '1'],
         ['31', '', '4'],
         ['31', '$t', '3'],

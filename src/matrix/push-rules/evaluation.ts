@@ -16,8 +16,6 @@ export interface Evaluator {
    * user sent the event is for the caller to look at.
    */
   evaluate(pushed: PushedEvent, user: PushedUser): readonly JsonValue[];
-  /** Whether some rule looks at the user's name in the room. */
-  readonly needsDisplayName: boolean;
 }
 
 /** What actions ask for. https://spec.matrix.org/v1.19/client-server-api/#actions */
@@ -31,7 +29,6 @@ export interface PushOutcome {
 interface PreparedRule {
   readonly conditions: readonly Condition[];
   readonly actions: readonly JsonValue[];
-  readonly needsDisplayName: boolean;
 }
 
 /**
@@ -48,7 +45,6 @@ export class PushRuleCompiler {
     return {
       evaluate: (pushed, user) =>
         prepared.find(({ conditions }) => conditions.every((holds) => holds(pushed, user)))?.actions ?? [],
-      needsDisplayName: prepared.some((rule) => rule.needsDisplayName),
     };
   }
 
@@ -58,7 +54,6 @@ export class PushRuleCompiler {
     const prepared = {
       conditions: conditionsOf(kind, rule),
       actions: rule.actions.filter((action) => !IGNORED_ACTIONS.has(action)),
-      needsDisplayName: rule.conditions.some((condition) => condition['kind'] === 'contains_display_name'),
     };
     this.#prepared.set(rule, prepared);
     return prepared;

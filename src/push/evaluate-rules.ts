@@ -1,0 +1,60 @@
+import type { ReadableEvent } from '../rooms/client-events.ts';
+import type { JsonValue } from '../util/json.ts';
+import type { Audience } from './audience.ts';
+import type { Recipient } from './personal-rules.ts';
+
+type Actions = readonly JsonValue[];
+
+/** Whether a user subscribed to the thread of an event; undefined for events in none. */
+type IsSubscribed = (recipient: Recipient) => boolean | undefined;
+
+/**
+ * The actions that the rules of each recipient have for an event, in their order.
+ *
+ * Power levels and names in the room take queries, and hardly a rule gets as far as to look at them. So rules are tried without
+ * first; only when some asked are both loaded, and those rules tried again.
+ */
+export async function evaluateRules(
+  audience: Audience,
+  event: ReadableEvent,
+  recipients: readonly Recipient[],
+  isSubscribed: IsSubscribed,
+): Promise<readonly Actions[]> {
+  const described = audience.describe(event);
+  const ask = new Asking();
+  const pushed = { ...described, mayNotify: () => ask.forMore() === true };
+  const tried = recipients.map((recipient): Actions | undefined => {
+    ask.isAsked = false;
+    const actions = audience.rulesOf(recipient).evaluator.evaluate(pushed, {
+      isSubscribed: isSubscribed(recipient),
+      get displayName() {
+        return ask.forMore();
+      },
+    });
+    return ask.isAsked ? undefined : actions;
+  });
+  const curious = recipients.filter((_, index) => tried[index] === undefined);
+  if (curious.length === 0) return tried.map((actions) => actions ?? []);
+  const [rights, names] = await Promise.all([
+    audience.rightsIn(event),
+    audience.displayNamesIn(event, curious),
+  ]);
+  const known = { ...described, mayNotify: (key: string) => rights(event.event.sender, key) };
+  return recipients.map(
+    (recipient, index) =>
+      tried[index] ??
+      audience.rulesOf(recipient).evaluator.evaluate(known, {
+        isSubscribed: isSubscribed(recipient),
+        displayName: names.get(recipient.userId),
+      }),
+  );
+}
+
+class Asking {
+  isAsked = false;
+
+  /** What is asked for is not known yet. */
+  forMore(): undefined {
+    this.isAsked = true;
+  }
+}
