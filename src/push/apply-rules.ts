@@ -1,4 +1,5 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { outcomeOf } from '../matrix/push-rules/evaluation.ts';
 import { parseUserId, type EventId } from '../matrix/identifiers.ts';
 import { membershipIn } from '../matrix/power-levels.ts';
@@ -23,10 +24,8 @@ export interface PushEffects {
   readonly withdrawn: readonly { readonly roomNid: number; readonly position: number }[];
 }
 
-export interface PushRuleDeps extends AudienceDeps {
+export interface PushRuleDeps extends AudienceDeps, PredefinedRules {
   readonly passedOver: PassedOver;
-  /** Whether there are subscriptions to threads here at all. */
-  readonly threadSubscriptions: boolean;
 }
 
 /**
@@ -53,7 +52,7 @@ export async function applyPushRules(
     if (index > 0) await yieldToOthers();
     if (event.stored.redactedByNid !== undefined) continue;
     const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
-    const facts = { threadId, nowTs, subscribers: subscribers.get(threadId) };
+    const facts = { threadId, nowTs, subscribers: subscribers.get(threadId), predefined: deps };
     const { notified, others } = await applyToEvent(audience, event, facts);
     notifications.push(...notified);
     if (notified.length > 0) readMarks.push(...deps.passedOver.note(event.stored.roomNid, others));
@@ -86,16 +85,18 @@ async function applyToEvent(
     readonly nowTs: number;
     /** Of the thread, by interned id. */
     readonly subscribers: ReadonlySet<number> | undefined;
+    readonly predefined: PredefinedRules;
   },
 ): Promise<{ readonly notified: readonly Notification[]; readonly others: readonly number[] }> {
   const { stored } = event;
   const { sender } = event.event;
-  const { threadId, nowTs, subscribers } = facts;
+  const { threadId, nowTs, subscribers, predefined } = facts;
   const present = audience.recipientsOf(event).filter((recipient) => recipient.userId !== sender);
   const recipients = present.filter((recipient) => !audience.rulesOf(recipient).ignored.has(sender));
-  const actions = await evaluateRules(audience, event, recipients, ({ userNid }) =>
-    threadId === MAIN_THREAD ? undefined : subscribers?.has(userNid) === true,
-  );
+  const actions = await evaluateRules(audience, event, recipients, {
+    predefined,
+    isSubscribed: threadId === MAIN_THREAD ? undefined : ({ userNid }) => subscribers?.has(userNid) === true,
+  });
   const notified = recipients.flatMap(({ userNid }, index): Notification[] => {
     const own = actions[index] ?? [];
     const { notifies, highlights } = outcomeOf(own);

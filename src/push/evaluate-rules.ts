@@ -1,3 +1,4 @@
+import { mayNameUser, type PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import type { ReadableEvent } from '../rooms/client-events.ts';
 import type { JsonValue } from '../util/json.ts';
 import type { Audience } from './audience.ts';
@@ -5,33 +6,47 @@ import type { Recipient } from './personal-rules.ts';
 
 type Actions = readonly JsonValue[];
 
-/** Whether a user subscribed to the thread of an event; undefined for events in none. */
-type IsSubscribed = (recipient: Recipient) => boolean | undefined;
+/** What rules look at beside the event. */
+export interface RuleFacts {
+  readonly predefined: PredefinedRules;
+  /** Whether a user subscribed to the thread of the event; undefined for events in none. */
+  readonly isSubscribed: ((recipient: Recipient) => boolean) | undefined;
+}
 
 /**
  * The actions that the rules of each recipient have for an event, in their order.
  *
  * Power levels and names in the room take queries, and hardly a rule gets as far as to look at them. So rules are tried without
- * first; only when some asked are both loaded, and those rules tried again.
+ * first; only when some asked are both loaded, and those rules tried again. Most users have the rules that everybody has, and
+ * those say the same of most events, whoever it is: then they are tried once.
  */
 export async function evaluateRules(
   audience: Audience,
   event: ReadableEvent,
   recipients: readonly Recipient[],
-  isSubscribed: IsSubscribed,
+  { predefined, isSubscribed }: RuleFacts,
 ): Promise<readonly Actions[]> {
   const described = audience.describe(event);
+  const areAlike =
+    !mayNameUser(described.event, predefined) &&
+    (isSubscribed === undefined || !predefined.threadSubscriptions);
   const ask = new Asking();
   const pushed = { ...described, mayNotify: () => ask.forMore() === true };
+  let ofOthers: Actions | undefined;
   const tried = recipients.map((recipient): Actions | undefined => {
+    const { evaluator, isChanged } = audience.rulesOf(recipient);
+    const isLikeOthers = areAlike && !isChanged;
+    if (isLikeOthers && ofOthers !== undefined) return ofOthers;
     ask.isAsked = false;
-    const actions = audience.rulesOf(recipient).evaluator.evaluate(pushed, {
-      isSubscribed: isSubscribed(recipient),
+    const actions = evaluator.evaluate(pushed, {
+      isSubscribed: isSubscribed?.(recipient),
       get displayName() {
         return ask.forMore();
       },
     });
-    return ask.isAsked ? undefined : actions;
+    if (ask.isAsked) return undefined;
+    if (isLikeOthers) ofOthers = actions;
+    return actions;
   });
   const curious = recipients.filter((_, index) => tried[index] === undefined);
   if (curious.length === 0) return tried.map((actions) => actions ?? []);
@@ -44,7 +59,7 @@ export async function evaluateRules(
     (recipient, index) =>
       tried[index] ??
       audience.rulesOf(recipient).evaluator.evaluate(known, {
-        isSubscribed: isSubscribed(recipient),
+        isSubscribed: isSubscribed?.(recipient),
         displayName: names.get(recipient.userId),
       }),
   );

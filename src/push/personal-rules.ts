@@ -12,6 +12,8 @@ export type Recipient = Pick<PushMember, 'userNid' | 'userId'>;
 /** What decides which events a user is notified of. */
 export interface PersonalRules {
   readonly evaluator: Evaluator;
+  /** False for the rules that everybody has, and no others. */
+  readonly isChanged: boolean;
   /** Whose events the user does not want. */
   readonly ignored: ReadonlySet<string>;
 }
@@ -70,10 +72,11 @@ export class PersonalRulesMemory {
       ),
     ]);
     return new Map(
-      [...rulesets].map(([userNid, ruleset]) => [
+      [...rulesets].map(([userNid, { ruleset, isChanged }]) => [
         userNid,
         {
           evaluator: this.#compiler.compile(ruleset),
+          isChanged,
           ignored: readIgnoreList(ignoreLists.get(userNid)),
         },
       ]),

@@ -53,24 +53,35 @@ export interface RulesetDeps extends PredefinedRules {
 
 /** All push rules of a user, those that every user has among them. */
 export async function findPushRuleset(deps: RulesetDeps, owner: PushRuleOwner): Promise<PushRuleset> {
-  const ruleset = (await listPushRulesets(deps, [owner])).get(owner.userNid);
-  if (ruleset === undefined) throw new Error('every user has push rules');
-  return ruleset;
+  const own = (await listPushRulesets(deps, [owner])).get(owner.userNid);
+  if (own === undefined) throw new Error('every user has push rules');
+  return own.ruleset;
+}
+
+/** All push rules of a user. */
+export interface OwnPushRuleset {
+  readonly ruleset: PushRuleset;
+  /** Whether they are not just those that everybody has. */
+  readonly isChanged: boolean;
 }
 
 /** All push rules of each of many users, by interned id, in two queries. */
 export async function listPushRulesets(
   deps: RulesetDeps,
   owners: readonly PushRuleOwner[],
-): Promise<Map<number, PushRuleset>> {
+): Promise<Map<number, OwnPushRuleset>> {
   const { db } = deps;
   const userNids = owners.map((owner) => owner.userNid);
-  const [written, changes] = await Promise.all([listWritten(db, userNids), listDefaultChanges(db, userNids)]);
+  const [writtenBy, changedBy] = await Promise.all([
+    listWritten(db, userNids),
+    listDefaultChanges(db, userNids),
+  ]);
   return new Map(
-    owners.map(({ userNid, userId }) => [
-      userNid,
-      composePushRuleset(userId, written.get(userNid) ?? [], changes.get(userNid) ?? [], deps),
-    ]),
+    owners.map(({ userNid, userId }) => {
+      const [written, changes] = [writtenBy.get(userNid) ?? [], changedBy.get(userNid) ?? []];
+      const ruleset = composePushRuleset(userId, written, changes, deps);
+      return [userNid, { ruleset, isChanged: written.length > 0 || changes.length > 0 }];
+    }),
   );
 }
 

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../util/json.ts';
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../util/json.ts';
 import { localpartOf, type UserId } from '../identifiers.ts';
 import type { PushRule, PushRuleset } from './push-rule.ts';
 
@@ -55,6 +55,18 @@ export function defaultPushRules(userId: UserId, predefined: PredefinedRules): P
     sender: [],
     underride: UNDERRIDES,
   };
+}
+
+/**
+ * Whether these rules may answer an event otherwise for one user than for another, subscriptions to threads apart: it may
+ * name a user. False is certain.
+ */
+export function mayNameUser({ type, content }: JsonObject, { legacyMentions }: PredefinedRules): boolean {
+  if (type === 'm.room.member') return true;
+  const mentions = isJsonObject(content) ? content['m.mentions'] : undefined;
+  if (!isJsonObject(mentions)) return legacyMentions;
+  const { user_ids: userIds } = mentions;
+  return isJsonArray(userIds) && userIds.length > 0;
 }
 
 const MASTER: PushRule = { ...rule(MASTER_RULE_ID, [], []), enabled: false };
