@@ -1,5 +1,5 @@
 import type { Db, Tx } from '../storage/database.ts';
-import { deleteNotificationsOfUser, deleteOldNotifications } from '../storage/notifications.ts';
+import { deleteNotificationsOfUser, deleteOldNotifications } from '../storage/forgotten-notifications.ts';
 import { deletePushRulesOf } from '../storage/push-rules.ts';
 import { deleteThreadSubscriptionsOf } from '../storage/thread-subscriptions.ts';
 import type { Clock } from '../util/clock.ts';

@@ -122,42 +122,6 @@ function shareRows(notifications: readonly Notification[]): readonly Notificatio
   return [...rows.values()].flatMap((outcomes) => [...outcomes.values()]);
 }
 
-/** To join laterally as `one`: those of the users of the row `n` who have not read it, by interned id. */
-const UNREAD_USERS = sql`
-  select n.user_bucket * ${sql.lit(USERS_PER_BUCKET)} + bit as user_nid
-  from generate_series(0, ${sql.lit(USERS_PER_BUCKET - 1)}) as bit
-  cross join lateral (
-    ${marksOf(sql`n.user_bucket * ${sql.lit(USERS_PER_BUCKET)} + bit`, sql`n.room_nid`)}) as mark
-  where n.users & (1::bigint << bit) <> 0 and ${isUnread}`;
-
-/**
- * Takes back the notifications of events that were redacted. The pushers of users who had an unread one are due; true when
- * there are any.
- */
-export async function deleteNotificationsOf(
-  tx: Tx,
-  events: readonly { readonly roomNid: number; readonly position: number }[],
-  nowTs: number,
-): Promise<boolean> {
-  if (events.length === 0) return false;
-  const { rows } = await sql<{ is_due: boolean }>`
-    with gone as materialized (
-      select distinct ${bucketOf(sql`m.user_nid`)} as user_bucket, e.position
-      from unnest(
-        ${events.map((event) => event.roomNid)}::bigint[], ${events.map((event) => event.position)}::bigint[]
-      ) as e (room_nid, position)
-      join memberships m on m.room_nid = e.room_nid and m.is_local
-    ), n as (
-      delete from notifications n using gone
-      where n.user_bucket = gone.user_bucket and n.position = gone.position
-      returning n.*
-    ), due as (
-      ${makePushersDue(sql`select one.user_nid from n cross join lateral (${UNREAD_USERS}) as one`, nowTs)}
-    )
-    select exists (select from due) as is_due`.execute(tx);
-  return rows[0]?.is_due === true;
-}
-
 /** The unread notifications of a user in some rooms, thread by thread; what has none is left out. */
 export function countUnread(
   db: Db,
@@ -308,42 +272,6 @@ interface PushWorkRow {
   readonly position: number | null;
   readonly event_nid: number | null;
   readonly actions: string | null;
-}
-
-/** Forgets notifications that nobody will look up any more: read ones sooner than unread ones. */
-export async function deleteOldNotifications(
-  db: Db,
-  before: { readonly readTs: number; readonly unreadTs: number },
-): Promise<void> {
-  await sql`delete from notifications where created_ts < ${before.unreadTs}`.execute(db);
-  await sql`
-    with old as materialized (
-      select n.user_bucket, n.position, n.outcome,
-        (select coalesce(bit_or(1::bigint << (one.user_nid % ${sql.lit(USERS_PER_BUCKET)})::integer), 0)
-         from (${UNREAD_USERS}) as one) as unread
-      from notifications n where n.created_ts < ${before.readTs}
-    ), emptied as (
-      delete from notifications n using old
-      where n.user_bucket = old.user_bucket and n.position = old.position and n.outcome = old.outcome
-        and old.unread = 0
-    )
-    update notifications n set users = n.users & old.unread from old
-    where n.user_bucket = old.user_bucket and n.position = old.position and n.outcome = old.outcome
-      and old.unread <> 0 and n.users <> old.unread`.execute(db);
-}
-
-/** Removes all notifications of a user whose account ends, and what they have read. */
-export async function deleteNotificationsOfUser(tx: Tx, userNid: number): Promise<void> {
-  const user = sql`${userNid}::bigint`;
-  const bit = sql`(1::bigint << (${user} % ${sql.lit(USERS_PER_BUCKET)})::integer)`;
-  await sql`
-    with emptied as (
-      delete from notifications n where n.user_bucket = ${bucketOf(user)} and n.users = ${bit}
-    ), unread as (
-      delete from read_marks where user_nid = ${userNid}
-    )
-    update notifications n set users = n.users & ~${bit}
-    where n.user_bucket = ${bucketOf(user)} and ${isForUser(user)} and n.users <> ${bit}`.execute(tx);
 }
 
 function readActions(text: string): readonly JsonValue[] {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { inTransaction, type Db, type Tx } from '../../src/storage/database.ts';
 import {
-  countUnread,
   deleteNotificationsOf,
   deleteNotificationsOfUser,
   deleteOldNotifications,
+} from '../../src/storage/forgotten-notifications.ts';
+import {
+  countUnread,
   findPushWork,
   insertNotifications,
   listNotifications,
@@ -239,7 +241,7 @@ describe('notifications that users share', () => {
     const forget = async (): Promise<void> => {
       if (random() < 0.8) return;
       const before = { readTs: Math.floor(end / 2), unreadTs: Math.floor(end / 4) };
-      await deleteOldNotifications(db, before);
+      await deleteOldNotifications(db, before, 7);
       model.sweep(before);
       const userNid = pick(USERS);
       await inTransaction(db, (tx) => deleteNotificationsOfUser(tx, userNid));
