@@ -108,6 +108,22 @@ describe('pushers tell a gateway', () => {
     );
   });
 
+  it('what is new, and look no further back than to what they told last', async () => {
+    const { server, gateway, bob, roomId, aliceSays, settled, mustSet } = scene();
+    await mustSet(bob);
+    const one = await aliceSays('one');
+    await gateway.next();
+    await succeed(server, 'POST', pathOf(roomId, 'receipt', 'm.read', one), { token: bob, body: {} });
+    await gateway.next();
+    await settled();
+    const { rows } = await server.services.database.pool.query(
+      `select p.position = (select position from push_progress) as is_far
+       from pushers p join users u on u.user_nid = p.user_nid where u.user_id = $1`,
+      [bob.userId],
+    );
+    assert.deepEqual(rows, [{ is_far: true }]);
+  });
+
   it('nothing of what was there before them', async () => {
     const { gateway, bob, aliceSays, settled, mustSet } = scene();
     await aliceSays('before');
