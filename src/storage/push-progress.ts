@@ -121,6 +121,7 @@ interface PushRoomRow {
   readonly ignores_position: number | null;
 }
 
+/** Each part is limited so that it is done in this order: a plan that is made while tables are empty could begin at their other end. */
 async function listPushRooms(tx: Tx, upTo: number, mostEvents: number): Promise<PushRoom[]> {
   const { rows } = await sql<PushRoomRow>`
     with r as materialized (
@@ -136,16 +137,21 @@ async function listPushRooms(tx: Tx, upTo: number, mostEvents: number): Promise<
     select r.room_nid, r.joined, own.* from r
     left join lateral (
       select m.user_nid, u.user_id, m.position, d.rules_position, d.ignores_position
-      from memberships m
-      join accounts a on a.user_nid = m.user_nid and a.deactivated_ts is null
-      join users u on u.user_nid = m.user_nid
+      from (
+        select user_nid, position from memberships
+        where room_nid = r.room_nid and membership = 'join' and is_local
+        offset 0
+      ) as m
+      cross join lateral (
+        select from accounts where user_nid = m.user_nid and deactivated_ts is null limit 1
+      ) as a
+      cross join lateral (select user_id from users where user_nid = m.user_nid limit 1) as u
       cross join lateral (
         select max(position) filter (where type = ${PUSH_RULES}) as rules_position,
           max(position) filter (where type = ${IGNORED_USER_LIST}) as ignores_position
         from account_data
         where user_nid = m.user_nid and room_nid = 0 and type in (${PUSH_RULES}, ${IGNORED_USER_LIST})
       ) as d
-      where m.room_nid = r.room_nid and m.membership = 'join' and m.is_local
     ) as own on true`.execute(tx);
   return [...groupBy(rows, (row) => row.room_nid)].map(([roomNid, own]) => ({
     roomNid,
