@@ -34,7 +34,6 @@ export interface SyncAnswer {
 
 /** Reads all providers and puts together what they say. */
 export async function composeAnswer(scope: SyncScope, since: number | undefined): Promise<SyncAnswer> {
-  startCounting(scope, since);
   const parts: SyncPart[] = await Promise.all(
     PROVIDERS.map((provider) =>
       since === undefined ? provider.initial(scope) : provider.since(scope, since),
@@ -48,14 +47,6 @@ export async function composeAnswer(scope: SyncScope, since: number | undefined)
     ...(Object.keys(rooms).length === 0 ? {} : { rooms }),
   };
   return { body, hasNews: Object.keys(rooms).length > 0 || parts.some((part) => part.isNews === true) };
-}
-
-/** Lets push rules be applied while the rest is read: the counts are wanted at the end, and only of rooms with news. */
-function startCounting({ deps, standings, upTo }: SyncScope, since: number | undefined): void {
-  const joined = standings.filter((room) => room.membership === 'join').map((room) => room.roomNid);
-  if (since !== undefined && !deps.syncFeed.mayHaveNews(joined, since)) return;
-  // Whoever counts asks again, and learns what went wrong.
-  deps.catchUpPush(upTo).catch(() => undefined);
 }
 
 /** The sections of `rooms` that hold anything, each room with what all providers say of it. */

@@ -89,6 +89,10 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
     if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
   }
   const { since } = reading;
+  // Counts are wanted at the end, and only of rooms with news: push rules are applied while the rest is read. Whoever counts
+  // asks again, and learns what went wrong.
+  if (since === undefined || syncFeed.mayHaveNews(joined, since))
+    deps.catchUpPush(newest).catch(() => undefined);
   const sticky = await readNewSticky(deps, joined, since, newest);
   const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
