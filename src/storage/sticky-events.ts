@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './database.ts';
 import { listEventsWhere, type StoredEvent } from './events.ts';
+import { readTogether } from './together.ts';
 
 export interface StickyEventTable {
   readonly event_nid: number;
@@ -31,19 +32,35 @@ export interface StickyRange {
 }
 
 /** The sticky events of some rooms in a range of the stream, oldest first. */
-export async function listStickyEvents(db: Db, range: StickyRange): Promise<StickyEvent[]> {
-  if (range.roomNids.length === 0) return [];
-  const { rows } = await sql<{ event_nid: number; room_nid: number; position: number }>`
-    select event_nid, room_nid, position from sticky_events
-    where room_nid = any(${range.roomNids}::bigint[]) and position > ${range.after} and position <= ${range.upTo}
-      and expires_ts > ${range.nowMs}
-    order by position limit ${range.limit ?? null}::bigint`.execute(db);
-  return rows.map((row) => ({
-    eventNid: row.event_nid,
-    roomNid: row.room_nid,
-    position: row.position,
-  }));
+export function listStickyEvents(db: Db, range: StickyRange): Promise<readonly StickyEvent[]> {
+  return range.roomNids.length === 0 ? Promise.resolve([]) : readSticky(db, range);
 }
+
+const readSticky = readTogether(async (db, ranges: readonly StickyRange[]) => {
+  const wanted = ranges.flatMap((range, call) =>
+    range.roomNids.map((roomNid) => ({ ...range, call, roomNid })),
+  );
+  const { rows } = await sql<{ call: number; event_nid: number; room_nid: number; position: number }>`
+    select w.call, s.event_nid, s.room_nid, s.position
+    from unnest(
+      ${wanted.map((one) => one.call)}::int[], ${wanted.map((one) => one.roomNid)}::bigint[],
+      ${wanted.map((one) => one.after)}::bigint[], ${wanted.map((one) => one.upTo)}::bigint[],
+      ${wanted.map((one) => one.nowMs)}::bigint[], ${wanted.map((one) => one.limit ?? null)}::bigint[]
+    ) as w (call, room_nid, after, up_to, now_ms, most)
+    cross join lateral (
+      select event_nid, room_nid, position from sticky_events
+      where room_nid = w.room_nid and position > w.after and position <= w.up_to and expires_ts > w.now_ms
+      order by position limit w.most
+    ) as s
+    order by s.position`.execute(db);
+  const found = ranges.map((): StickyEvent[] => []);
+  for (const row of rows) {
+    const events = found[row.call];
+    if (events === undefined || events.length >= (ranges[row.call]?.limit ?? Infinity)) continue;
+    events.push({ eventNid: row.event_nid, roomNid: row.room_nid, position: row.position });
+  }
+  return found;
+});
 
 /** Until when those of the events are sticky that are, in milliseconds since the epoch. */
 export async function findStickyExpiries(
