@@ -67,6 +67,8 @@ export class Pipeline implements AsyncDisposable {
   /** Rooms that were written to of late. One that is busy must not be dropped: two queues would fight each other. */
   readonly #idleRooms: LRUCache<RoomId, RoomQueue>;
   readonly #busyRooms = new Map<RoomId, RoomQueue>();
+  /** As which rooms were counted when they were put away. */
+  readonly #sizes = new WeakMap<RoomQueue, number>();
   #eventNids: number[] = [];
   #refill: Promise<void> | undefined;
 
@@ -81,7 +83,7 @@ export class Pipeline implements AsyncDisposable {
     this.#idleRooms = new LRUCache({
       max: MOST_ROOMS_AT_HAND,
       maxSize: deps.mostSlotsAtHand ?? MOST_SLOTS_AT_HAND,
-      sizeCalculation: (queue) => queue.knownSlots + 1,
+      sizeCalculation: sizeOf,
     });
     this.#committer = new Committer({ database, clock, onBatch: deps.onBatch });
     this.#queueDeps = {
@@ -114,8 +116,6 @@ export class Pipeline implements AsyncDisposable {
     const queue =
       this.#busyRooms.get(roomId) ?? this.#idleRooms.get(roomId) ?? new RoomQueue(this.#queueDeps, roomId);
     this.#busyRooms.set(roomId, queue);
-    // It is measured anew when it rests again.
-    this.#idleRooms.delete(roomId);
     try {
       return await queue.submit(proposal);
     } finally {
@@ -123,9 +123,18 @@ export class Pipeline implements AsyncDisposable {
       setImmediate(() => {
         if (!queue.isIdle || this.#busyRooms.get(roomId) !== queue) return;
         this.#busyRooms.delete(roomId);
-        this.#idleRooms.set(roomId, queue);
+        this.#rest(roomId, queue);
       });
     }
+  }
+
+  /** Puts a room away. One that is there already is not measured anew unless it was taken out. */
+  #rest(roomId: RoomId, queue: RoomQueue): void {
+    const size = sizeOf(queue);
+    if (this.#idleRooms.peek(roomId) === queue && this.#sizes.get(queue) === size) return;
+    this.#sizes.set(queue, size);
+    this.#idleRooms.delete(roomId);
+    this.#idleRooms.set(roomId, queue);
   }
 
   /** Makes a room of `intents`, the first of which is its create event. All of it or nothing. */
@@ -177,4 +186,8 @@ export class Pipeline implements AsyncDisposable {
       await this.#refill;
     }
   }
+}
+
+function sizeOf(queue: RoomQueue): number {
+  return queue.knownSlots + 1;
 }

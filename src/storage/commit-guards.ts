@@ -5,13 +5,12 @@ import {
   countPositions,
   EVENT_COLUMNS,
   listGuarded,
-  listPlaced,
   PLACE_OUTLIER,
   requestKey,
   ROOM_COLUMNS,
   TRANSACTION_COLUMNS,
   type Guarded,
-  type Places,
+  type PlacedEvent,
 } from './commit-rows.ts';
 import { sendTogether } from './cork.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
@@ -69,11 +68,10 @@ export async function takeGuards(
 export async function sendHead(
   client: pg.PoolClient,
   rooms: readonly RoomCommit[],
-  places: Places,
+  events: readonly PlacedEvent[],
   nowMs: number,
 ): Promise<number> {
   const guarded = listGuarded(rooms, nowMs);
-  const events = listPlaced(rooms, places);
   const shape = shapeOf(guarded, events.length > 0);
   const { rows } = await client.query<{ position: number }>(headText(shape), [
     ...guardValues(guarded, shape),

@@ -29,12 +29,15 @@ export function placeEvents(rooms: readonly RoomCommit[]): Places {
   );
 }
 
-export type PlacedEvent = EventToInsert & { readonly place: number | null };
+export interface PlacedEvent {
+  readonly event: EventToInsert;
+  readonly place: number | null;
+}
 
 /** The events of a batch with their places. */
 export function listPlaced(rooms: readonly RoomCommit[], places: Places): PlacedEvent[] {
   return rooms.flatMap((room) =>
-    room.events.map((event, index) => ({ ...event, place: places.get(room.roomNid)?.[index] ?? null })),
+    room.events.map((event, index) => ({ event, place: places.get(room.roomNid)?.[index] ?? null })),
   );
 }
 
@@ -99,26 +102,26 @@ export const TRANSACTION_COLUMNS: Columns<RoomTransaction> = {
 };
 
 export const EVENT_COLUMNS: Columns<PlacedEvent> = {
-  event_nid: { type: 'bigint', of: (event) => event.event_nid },
-  event_id: { type: 'text', of: (event) => event.event_id },
-  room_nid: { type: 'bigint', of: (event) => event.room_nid },
-  position: { type: 'place', of: (event) => event.place },
-  status: { type: 'smallint', of: (event) => event.status },
-  depth: { type: 'bigint', of: (event) => event.depth },
-  origin_server_ts: { type: 'bigint', of: (event) => event.origin_server_ts },
-  sender_nid: { type: 'bigint', of: (event) => event.sender_nid },
-  type: { type: 'text', of: (event) => event.type },
-  state_key_nid: { type: 'bigint', of: (event) => event.state_key_nid },
-  state_before: { type: 'hex', of: (event) => event.state_before },
-  state_after: { type: 'hex', of: (event) => event.state_after },
-  replaces_nid: { type: 'bigint', of: (event) => event.replaces_nid },
-  redacted_by_nid: { type: 'bigint', of: (event) => event.redacted_by_nid },
-  redacts: { type: 'text', of: (event) => event.redacts },
-  session_nid: { type: 'bigint', of: (event) => event.session_nid },
-  txn_id: { type: 'text', of: (event) => event.txn_id },
-  delay_id: { type: 'text', of: (event) => event.delay_id },
-  rejection: { type: 'text', of: (event) => event.rejection },
-  json: { type: 'text', of: (event) => event.json },
+  event_nid: { type: 'bigint', of: ({ event }) => event.event_nid },
+  event_id: { type: 'text', of: ({ event }) => event.event_id },
+  room_nid: { type: 'bigint', of: ({ event }) => event.room_nid },
+  position: { type: 'place', of: ({ place }) => place },
+  status: { type: 'smallint', of: ({ event }) => event.status },
+  depth: { type: 'bigint', of: ({ event }) => event.depth },
+  origin_server_ts: { type: 'bigint', of: ({ event }) => event.origin_server_ts },
+  sender_nid: { type: 'bigint', of: ({ event }) => event.sender_nid },
+  type: { type: 'text', of: ({ event }) => event.type },
+  state_key_nid: { type: 'bigint', of: ({ event }) => event.state_key_nid },
+  state_before: { type: 'hex', of: ({ event }) => event.state_before },
+  state_after: { type: 'hex', of: ({ event }) => event.state_after },
+  replaces_nid: { type: 'bigint', of: ({ event }) => event.replaces_nid },
+  redacted_by_nid: { type: 'bigint', of: ({ event }) => event.redacted_by_nid },
+  redacts: { type: 'text', of: ({ event }) => event.redacts },
+  session_nid: { type: 'bigint', of: ({ event }) => event.session_nid },
+  txn_id: { type: 'text', of: ({ event }) => event.txn_id },
+  delay_id: { type: 'text', of: ({ event }) => event.delay_id },
+  rejection: { type: 'text', of: ({ event }) => event.rejection },
+  json: { type: 'text', of: ({ event }) => event.json },
 };
 
 /** An outlier that is given a place keeps its row. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { unnested } from './columns.ts';
-import { EVENT_COLUMNS, listPlaced, PLACE_OUTLIER, type PlacedEvent, type Places } from './commit-rows.ts';
+import { EVENT_COLUMNS, PLACE_OUTLIER, type PlacedEvent, type Places } from './commit-rows.ts';
 import { insertFutures, supersedeFutures } from './future-commit.ts';
 import { DELETE_RELATIONS, INSERT_RELATIONS, type NewRelation } from './relation-writes.ts';
 import type { RoomCommit } from './room-commit.ts';
@@ -13,22 +13,19 @@ interface Statement {
 }
 
 /** Sends the events of the rooms; what else a commit writes comes after them. */
-export function sendEvents(
-  client: pg.PoolClient,
-  rooms: readonly RoomCommit[],
-  places: Places,
-): Promise<unknown> {
-  return client.query(INSERT_EVENTS.text, INSERT_EVENTS.columnsOf(listPlaced(rooms, places)));
+export function sendEvents(client: pg.PoolClient, events: readonly PlacedEvent[]): Promise<unknown> {
+  return client.query(INSERT_EVENTS.text, INSERT_EVENTS.columnsOf(events));
 }
 
 /** What is written beside the events. */
 export function listWrites(
   rooms: readonly RoomCommit[],
+  events: readonly PlacedEvent[],
   places: Places,
   nowMs: number,
 ): ((client: pg.PoolClient) => Promise<unknown>)[] {
   const statements = [
-    ...listEventWrites(rooms, places, nowMs),
+    ...listEventWrites(rooms, events, nowMs),
     ...listStateWrites(rooms, places),
     listMissingWrites(rooms),
   ].filter(({ columns }) => columns.some((column) => column.length > 0));
@@ -44,19 +41,22 @@ export function listWrites(
   return writes;
 }
 
-function listEventWrites(rooms: readonly RoomCommit[], places: Places, nowMs: number): Statement[] {
+function listEventWrites(
+  rooms: readonly RoomCommit[],
+  events: readonly PlacedEvent[],
+  nowMs: number,
+): Statement[] {
   const nodes = new Map(rooms.flatMap((room) => room.nodes.map((node) => [node.root, node.body])));
-  const events = listPlaced(rooms, places);
-  const roots = events.filter((event) => event.currentRoot !== undefined && event.place !== null);
+  const roots = events.filter(({ event, place }) => event.currentRoot !== undefined && place !== null);
   const redactions = rooms.flatMap((room) => room.redactions);
   return [
     { text: INSERT_NODES, columns: [[...nodes.keys()], [...nodes.values()]] },
     {
       text: INSERT_ROOM_STATES,
       columns: [
-        roots.map((event) => event.room_nid),
-        roots.map((event) => event.place),
-        roots.map((event) => event.currentRoot),
+        roots.map(({ event }) => event.room_nid),
+        roots.map(({ place }) => place),
+        roots.map(({ event }) => event.currentRoot),
       ],
     },
     {
@@ -73,8 +73,8 @@ function listEventWrites(rooms: readonly RoomCommit[], places: Places, nowMs: nu
   ];
 }
 
-function relationOf(event: PlacedEvent): NewRelation[] {
-  const { relation, place } = event;
+function relationOf({ event, place }: PlacedEvent): NewRelation[] {
+  const { relation } = event;
   return relation === undefined || place === null ? [] : [{ ...event, ...relation, place }];
 }
 
@@ -85,6 +85,7 @@ function listStateWrites(rooms: readonly RoomCommit[], places: Places): Statemen
   const taken = changes.filter((change) => change.event !== undefined);
   const emptied = changes.filter((change) => change.event === undefined);
   const members = rooms.flatMap((room) => {
+    if (room.memberships.length === 0) return [];
     const placeOf = new Map(
       room.events.map((event, index) => [event.event_nid, places.get(room.roomNid)?.[index]]),
     );

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { isGuardFailure, sendHead, takeGuards, type Guards } from './commit-guards.ts';
-import { placeEvents, type Places } from './commit-rows.ts';
+import { listPlaced, placeEvents, type Places } from './commit-rows.ts';
 import { listWrites, sendEvents } from './commit-writes.ts';
 import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
@@ -48,12 +48,13 @@ async function commitAtOnce(
   nowMs: number,
 ): Promise<Map<number, RoomCommitResult> | undefined> {
   const places = placeEvents(rooms);
+  const events = listPlaced(rooms, places);
   const futures = rooms.flatMap((room) => room.futures);
-  const writes = listWrites(rooms, places, nowMs);
+  const writes = listWrites(rooms, events, places, nowMs);
   const isAlone = writes.length === 0;
   const outcomes = sendTogether(client, () => {
     const begun = isAlone ? undefined : client.query('begin');
-    const head = sendHead(client, rooms, places, nowMs);
+    const head = sendHead(client, rooms, events, nowMs);
     const rest = [...sendFutureLimits(client, futures), ...writes.map((send) => send(client))];
     if (!isAlone) rest.push(client.query('commit'));
     return Promise.allSettled([head, begun, ...rest]);
@@ -79,10 +80,11 @@ async function commitWhatPasses(
     return undoAll(rooms, { ...guard, losses });
   }
   const places = placeEvents(passed);
+  const events = listPlaced(passed, places);
   const outcomes = await sendTogether(client, () =>
     Promise.allSettled([
-      sendEvents(client, passed, places),
-      ...listWrites(passed, places, nowMs).map((send) => send(client)),
+      sendEvents(client, events),
+      ...listWrites(passed, events, places, nowMs).map((send) => send(client)),
       client.query('commit'),
     ]),
   );

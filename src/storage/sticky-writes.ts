@@ -1,7 +1,7 @@
 import { stickyUntil } from '../matrix/sticky.ts';
 import { unnested } from './columns.ts';
+import type { PlacedEvent } from './commit-rows.ts';
 import { EVENT_STATUS } from './events.ts';
-import type { EventToInsert } from './room-commit.ts';
 
 interface NewSticky {
   readonly eventNid: number;
@@ -12,19 +12,14 @@ interface NewSticky {
   readonly expiresTs: number;
 }
 
-type Placed = Pick<
-  EventToInsert,
-  'event_nid' | 'room_nid' | 'sender_nid' | 'status' | 'origin_server_ts' | 'stickyDurationMs'
-> & { readonly place: number | null };
-
 /** The row of an event that is sticky now; none for one that is not (any more), and for what no client may see ever. */
-export function stickyOf(event: Placed, nowMs: number): NewSticky[] {
+export function stickyOf({ event, place }: PlacedEvent, nowMs: number): NewSticky[] {
   const { status, stickyDurationMs } = event;
   const counts = status === EVENT_STATUS.accepted || status === EVENT_STATUS.softFailed;
   if (stickyDurationMs === undefined || !counts) return [];
   const expiresTs = stickyUntil(event.origin_server_ts, stickyDurationMs, nowMs);
   if (expiresTs <= nowMs) return [];
-  const { event_nid: eventNid, room_nid: roomNid, sender_nid: senderNid, place } = event;
+  const { event_nid: eventNid, room_nid: roomNid, sender_nid: senderNid } = event;
   return [{ eventNid, roomNid, senderNid, place, expiresTs }];
 }
 
