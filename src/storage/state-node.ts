@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Brand } from '../util/brand.ts';
 
-/** The name of a state node, and so of the whole state below it: the first 16 bytes of the SHA-256 of its body, in hex. */
+/**
+ * The name of a state node, and so of the whole state below it: the first 12 bytes of the SHA-256 of its body, in hex. Nodes that
+ * were written long ago have names of 16 bytes, and so has the empty state.
+ */
 export type StateRoot = Brand<string, 'StateRoot'>;
 
 /** One slot of a state: interned (type, state_key) and the event that holds it. */
@@ -34,9 +37,12 @@ export interface StateBranch {
 
 export const LEAF_LIMIT = 32;
 export const DEEPEST_LEVEL = 8;
-const HASH_BYTES = 16;
+const NAME_BYTES = 12;
+const LONG_NAME_BYTES = 16;
 const LEAF_TAG = 0;
-const BRANCH_TAG = 1;
+/** Of a branch whose children all have long names. */
+const OLD_BRANCH_TAG = 1;
+const BRANCH_TAG = 2;
 
 /** A node as it is stored. */
 export interface EncodedNode {
@@ -47,12 +53,20 @@ export interface EncodedNode {
 /** The stored form of a node and its name. */
 export function encodeNode(node: StateNode): EncodedNode {
   const body = node.kind === 'leaf' ? encodeLeaf(node) : encodeBranch(node);
-  return { root: hash('sha256', body, 'hex').slice(0, HASH_BYTES * 2) as StateRoot, body };
+  return { root: nameOf(body, isEmpty(node) ? LONG_NAME_BYTES : NAME_BYTES), body };
+}
+
+function isEmpty(node: StateNode): boolean {
+  return node.kind === 'leaf' && node.entries.length === 0;
+}
+
+function nameOf(body: Buffer, bytes: number): StateRoot {
+  return hash('sha256', body, 'hex').slice(0, 2 * bytes) as StateRoot;
 }
 
 /** The node in a stored body. */
 export function decodeNode(body: Buffer): StateNode {
-  return body[0] === BRANCH_TAG ? decodeBranch(body) : decodeLeaf(body);
+  return body[0] === LEAF_TAG ? decodeLeaf(body) : decodeBranch(body);
 }
 
 /** The root of a state as it comes from a bytea column. */
@@ -101,11 +115,12 @@ function decodeLeaf(body: Buffer): StateLeaf {
 function encodeBranch(branch: StateBranch): Buffer {
   const bytes: number[] = [BRANCH_TAG];
   writeVarint(bytes, branch.count);
-  let bitmap = 0;
+  let [present, long] = [0, 0];
   branch.children.forEach((child, index) => {
-    if (child !== undefined) bitmap |= 1 << index;
+    if (child !== undefined) present |= 1 << index;
+    if (child?.length === 2 * LONG_NAME_BYTES) long |= 1 << index;
   });
-  bytes.push(bitmap & 0xff, bitmap >>> 8);
+  bytes.push(present & 0xff, present >>> 8, long & 0xff, long >>> 8);
   const hashes = branch.children
     .filter((child) => child !== undefined)
     .map((child) => Buffer.from(child, 'hex'));
@@ -115,13 +130,16 @@ function encodeBranch(branch: StateBranch): Buffer {
 function decodeBranch(body: Buffer): StateBranch {
   const reader = { body, at: 1 };
   const count = readVarint(reader);
-  const bitmap = body.readUInt16LE(reader.at);
-  let at = reader.at + 2;
+  const present = body.readUInt16LE(reader.at);
+  const isOld = body[0] === OLD_BRANCH_TAG;
+  const long = isOld ? present : body.readUInt16LE(reader.at + 2);
+  let at = reader.at + (isOld ? 2 : 4);
   const children: (StateRoot | undefined)[] = [];
   for (let index = 0; index < 16; index += 1) {
-    const present = (bitmap & (1 << index)) !== 0;
-    children.push(present ? stateRootOf(body.subarray(at, at + HASH_BYTES)) : undefined);
-    if (present) at += HASH_BYTES;
+    const end = at + ((long & (1 << index)) === 0 ? NAME_BYTES : LONG_NAME_BYTES);
+    const isPresent = (present & (1 << index)) !== 0;
+    children.push(isPresent ? stateRootOf(body.subarray(at, end)) : undefined);
+    if (isPresent) at = end;
   }
   return { kind: 'branch', count, children };
 }

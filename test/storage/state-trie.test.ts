@@ -1,10 +1,40 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import fc from 'fast-check';
-import { EMPTY_STATE, type EncodedNode, type StateRoot } from '../../src/storage/state-node.ts';
+import {
+  decodeNode,
+  EMPTY_STATE,
+  type EncodedNode,
+  type StateBranch,
+  type StateRoot,
+} from '../../src/storage/state-node.ts';
 import { StateTrie } from '../../src/storage/state-trie.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 type Changes = Map<number, number | undefined>;
+
+/** The nodes, children first, as they were once written: with names of 16 bytes. By the names that they have now. */
+function withLongNames(nodes: readonly EncodedNode[]): Map<StateRoot, EncodedNode> {
+  const long = new Map<StateRoot, EncodedNode>();
+  for (const { root, body } of nodes) {
+    const node = decodeNode(body);
+    const old = node.kind === 'leaf' ? body : encodeOldBranch(node, (name) => long.get(name)?.root ?? '');
+    long.set(root, { root: hash('sha256', old, 'hex').slice(0, 32) as StateRoot, body: old });
+  }
+  return long;
+}
+
+function encodeOldBranch({ count, children }: StateBranch, nameOf: (name: StateRoot) => string): Buffer {
+  const bitmap = children.reduce(
+    (bits, child, index) => (child === undefined ? bits : bits | (1 << index)),
+    0,
+  );
+  const varint = count < 128 ? [count] : [(count % 128) | 128, Math.floor(count / 128)];
+  return Buffer.concat([
+    Buffer.from([1, ...varint, bitmap & 255, bitmap >>> 8]),
+    ...children.map((child) => Buffer.from(child === undefined ? '' : nameOf(child), 'hex')),
+  ]);
+}
 
 describe('the state trie', () => {
   let database: TestDatabase;
@@ -20,8 +50,8 @@ describe('the state trie', () => {
     );
   }
 
-  async function build(trie: StateTrie, batches: readonly Changes[]): Promise<StateRoot> {
-    let root = EMPTY_STATE;
+  async function build(trie: StateTrie, batches: readonly Changes[], from = EMPTY_STATE): Promise<StateRoot> {
+    let root = from;
     for (const changes of batches) {
       const next = await trie.apply(root, changes);
       await store(next.nodes);
@@ -89,6 +119,26 @@ describe('the state trie', () => {
     assert.equal((await trie.listEntries(filled)).size, 2_000);
     const fresh = await build(trie, [new Map([[1, 2]])]);
     assert.deepEqual(await trie.listEntries(fresh), new Map([[1, 2]]));
+  });
+
+  it('goes on from nodes that were written when names were longer', async () => {
+    const entries = new Map(Array.from({ length: 2_000 }, (_, n) => [3 * n, n] as const));
+    const { root, nodes } = await new StateTrie(database.database.db).apply(EMPTY_STATE, entries);
+    const old = withLongNames(nodes);
+    await store([...old.values()]);
+    const oldRoot = old.get(root)?.root;
+    assert.ok(oldRoot !== undefined && oldRoot.length === 32);
+    const trie = new StateTrie(database.database.db);
+    assert.deepEqual(sorted(await trie.listEntries(oldRoot)), sorted(entries));
+    assert.deepEqual(await trie.findEntries(oldRoot, [300, 301]), new Map([[300, 100]]));
+    const changed = await build(trie, [new Map([[300, 7]])], oldRoot);
+    const fresh = new StateTrie(database.database.db);
+    assert.deepEqual(sorted(await fresh.listEntries(changed)), sorted(new Map([...entries, [300, 7]])));
+    assert.deepEqual(await fresh.listDifferences(oldRoot, changed), [
+      { stateKeyNid: 300, before: 100, after: 7 },
+    ]);
+    await store(nodes);
+    assert.deepEqual(await fresh.listDifferences(oldRoot, root), []);
   });
 
   it('finds the differences of two states', async () => {
