@@ -13,6 +13,7 @@ describe('Hydrogen in Chromium', () => {
     this.timeout(PATIENCE_MS);
     const program = findChromium(process.env['PATH'] ?? '');
     if (program === undefined) {
+      // A browser comes with the system, not with npm, and `npm test` must pass without it. `.ci/run` installs one.
       console.log('      Chromium is not installed, so no web client is tested.');
       this.skip();
     }
