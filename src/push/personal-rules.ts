@@ -1,7 +1,5 @@
-import type { UserId } from '../matrix/identifiers.ts';
 import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { PushRuleCompiler, type Evaluator } from '../matrix/push-rules/evaluation.ts';
-import { composePushRuleset } from '../matrix/push-rules/ruleset.ts';
 import type { Db } from '../storage/database.ts';
 import { listIgnoreLists, type PushMember } from '../storage/push-progress.ts';
 import { listPushRulesets } from '../storage/push-rules.ts';
@@ -74,25 +72,15 @@ export class PersonalRulesMemory {
       ),
     ]);
     return new Map(
-      owners.flatMap(({ userNid, userId }): [number, PersonalRules][] => {
-        const own = rulesets.get(userNid);
-        if (own === undefined) return [];
-        const { ruleset, isChanged } = own;
-        const evaluator = isChanged ? this.#compiler.compile(ruleset) : this.#defaultsOf(userId);
-        return [[userNid, { evaluator, isChanged, ignored: readIgnoreList(ignoreLists.get(userNid)) }]];
-      }),
+      [...rulesets].map(([userNid, { ruleset, isChanged }]) => [
+        userNid,
+        {
+          evaluator: this.#compiler.compile(ruleset),
+          isChanged,
+          ignored: readIgnoreList(ignoreLists.get(userNid)),
+        },
+      ]),
     );
-  }
-
-  /** The rules that everybody has, for one user. Few are ever asked, as what they say is the same for most: so they are made then. */
-  #defaultsOf(userId: UserId): Evaluator {
-    let made: Evaluator | undefined;
-    return {
-      evaluate: (pushed, user) => {
-        made ??= this.#compiler.compile(composePushRuleset(userId, [], [], this.#predefined));
-        return made.evaluate(pushed, user);
-      },
-    };
   }
 }
 
