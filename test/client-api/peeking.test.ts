@@ -9,6 +9,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeGuest,
   makeRoom,
@@ -21,8 +22,6 @@ import {
   say,
   textsOf,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 describe('peeking into a room', () => {
   let server: TestServer;

@@ -10,6 +10,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeRoom,
   makeSharedRoom,
@@ -21,7 +22,6 @@ import {
   say,
 } from './rooms-client.ts';
 
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 const NOT_FOUND = [404, 'M_NOT_FOUND'];
 
 describe('finding rooms', () => {

@@ -8,6 +8,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   getState,
   makeRoom,
@@ -17,8 +18,6 @@ import {
   putState,
   refusalOf,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 describe('room aliases', () => {
   let server: TestServer;

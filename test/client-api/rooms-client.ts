@@ -129,6 +129,9 @@ export function memberEventOf(
   return succeed(server, 'GET', path, { token: viewer });
 }
 
+/** What {@link refusalOf} says of one that may not. */
+export const FORBIDDEN = [403, 'M_FORBIDDEN'];
+
 /** Status and errcode: what a refusal is told by. */
 export function refusalOf(reply: TestReply): readonly [number, JsonValue | undefined] {
   return [reply.status, reply.body['errcode']];

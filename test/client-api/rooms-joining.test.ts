@@ -10,6 +10,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   getState,
   makeGuest,
@@ -25,9 +26,7 @@ import {
   say,
 } from './rooms-client.ts';
 
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
-
-describe('room membership', () => {
+describe('ways into a room', () => {
   let server: TestServer;
   let alice: TestUser;
   let bob: TestUser;

@@ -9,6 +9,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeRoom,
   makeSharedRoom,
@@ -20,9 +21,7 @@ import {
   say,
 } from './rooms-client.ts';
 
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
-
-describe('room membership', () => {
+describe('ways out of a room', () => {
   let server: TestServer;
   let alice: TestUser;
   let bob: TestUser;

@@ -9,6 +9,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeGuest,
   makeRoom,
@@ -22,8 +23,6 @@ import {
   refusalOf,
   say,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 describe('the members of a room', () => {
   let server: TestServer;

@@ -9,6 +9,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeGuest,
   makeRoom,
@@ -23,8 +24,6 @@ import {
   say,
   textsOf,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 /** What was said in the events of a page. */
 function textsIn(body: JsonObject): unknown[] {

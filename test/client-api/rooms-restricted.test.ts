@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { JsonObject } from '../../src/util/json.ts';
 import { startTestServer, type TestReply, type TestServer, type TestUser } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   getState,
   makeRoom,
@@ -11,8 +12,6 @@ import {
   putState,
   refusalOf,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 describe('a restricted room', () => {
   let server: TestServer;

@@ -11,6 +11,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   makeRoom,
   makeSharedRoom,
@@ -22,7 +23,6 @@ import {
   say,
 } from './rooms-client.ts';
 
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 const TEXT = { msgtype: 'm.text', body: 'hello' };
 
 describe('sending to a room', () => {

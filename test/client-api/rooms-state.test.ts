@@ -10,6 +10,7 @@ import {
   type TestUser,
 } from '../support/server.ts';
 import {
+  FORBIDDEN,
   act,
   getState,
   makeGuest,
@@ -21,8 +22,6 @@ import {
   putState,
   refusalOf,
 } from './rooms-client.ts';
-
-const FORBIDDEN = [403, 'M_FORBIDDEN'];
 
 describe('room state', () => {
   let server: TestServer;
