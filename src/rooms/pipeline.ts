@@ -67,8 +67,6 @@ export class Pipeline implements AsyncDisposable {
   /** Rooms that were written to of late. One that is busy must not be dropped: two queues would fight each other. */
   readonly #idleRooms: LRUCache<RoomId, RoomQueue>;
   readonly #busyRooms = new Map<RoomId, RoomQueue>();
-  /** As which rooms were counted when they were put away. */
-  readonly #sizes = new WeakMap<RoomQueue, number>();
   #eventNids: number[] = [];
   #refill: Promise<void> | undefined;
 
@@ -128,11 +126,10 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  /** Puts a room away. One that is there already is not measured anew unless it was taken out. */
+  /** Puts a room away. One that is there already is counted anew only when it has grown or shrunk. */
   #rest(roomId: RoomId, queue: RoomQueue): void {
-    const size = sizeOf(queue);
-    if (this.#idleRooms.peek(roomId) === queue && this.#sizes.get(queue) === size) return;
-    this.#sizes.set(queue, size);
+    const known = this.#idleRooms.info(roomId);
+    if (known?.value === queue && known.size === sizeOf(queue)) return;
     this.#idleRooms.delete(roomId);
     this.#idleRooms.set(roomId, queue);
   }
