@@ -8,7 +8,7 @@ import { readableEvent } from './client-events.ts';
 
 /**
  * 400 M_UNKNOWN for what would start a thread at an event that is itself a child; undefined for all else.
- * https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-25
+ * https://spec.matrix.org/v1.19/client-server-api/#threading
  */
 export async function findThreadFault(
   deps: { readonly db: Db },
