@@ -10,14 +10,18 @@ import type { RoomVersionRules } from './room-version.ts';
  */
 export function parseEventReferences(list: unknown, rules: RoomVersionRules): readonly EventId[] | undefined {
   if (!isJsonArray(list)) return undefined;
-  const parse = rules.eventReferences === 'pairs' ? parsePair : parseEventId;
+  if (rules.eventReferences === 'ids') return list.every(isEventId) ? list : undefined;
   const ids: EventId[] = [];
   for (const reference of list) {
-    const id = parse(reference);
+    const id = parsePair(reference);
     if (id === undefined) return undefined;
     ids.push(id);
   }
   return ids;
+}
+
+function isEventId(reference: JsonValue): reference is EventId {
+  return parseEventId(reference) !== undefined;
 }
 
 function parsePair(reference: JsonValue): EventId | undefined {

@@ -61,7 +61,7 @@ function isEmpty(node: StateNode): boolean {
 }
 
 function nameOf(body: Buffer, bytes: number): StateRoot {
-  return hash('sha256', body, 'hex').slice(0, 2 * bytes) as StateRoot;
+  return hash('sha256', body, 'buffer').toString('hex', 0, bytes) as StateRoot;
 }
 
 /** The node in a stored body. */

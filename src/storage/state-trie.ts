@@ -246,10 +246,11 @@ function mergeEntries(
   entries: readonly StateEntry[],
   changes: readonly (readonly [number, number | undefined])[],
 ): StateEntry[] {
-  const merged = new Map(entries.map((entry) => [entry.stateKeyNid, entry.eventNid]));
-  for (const [key, event] of changes) {
-    if (event === undefined) merged.delete(key);
-    else merged.set(key, event);
+  // What stays as it was is shared with the node before: most versions of a leaf differ in one entry.
+  const merged = new Map(entries.map((entry) => [entry.stateKeyNid, entry]));
+  for (const [stateKeyNid, eventNid] of changes) {
+    if (eventNid === undefined) merged.delete(stateKeyNid);
+    else merged.set(stateKeyNid, { stateKeyNid, eventNid });
   }
-  return [...merged].map(([stateKeyNid, eventNid]) => ({ stateKeyNid, eventNid })).toSorted(byStateKey);
+  return [...merged.values()].toSorted(byStateKey);
 }
