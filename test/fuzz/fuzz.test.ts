@@ -125,7 +125,10 @@ describe('what the fuzz test holds an answer to', () => {
     const notYet = answer(504, { errcode: 'M_NOT_YET_UPLOADED', error: 'Not yet.' });
     assert.equal(faultIn(notYet, { name: 'getContent' }), 'none');
     assert.match(faultIn(notYet), /status 504/);
-    assert.match(faultIn(answer(500, ''), { method: 'HEAD' }), /status 500/);
+    // An answer to HEAD has no body to look at.
+    assert.match(faultIn(answer(500, ''), { name: 'getContent', method: 'HEAD' }), /status 500/);
+    assert.match(faultIn(answer(504, ''), { method: 'HEAD' }), /status 504/);
+    assert.equal(faultIn(answer(504, ''), { name: 'getContent', method: 'HEAD' }), 'none');
   });
 
   it('is an answer at all, unless the request may wait or is none', () => {

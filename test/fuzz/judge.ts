@@ -21,7 +21,8 @@ export function findFault(request: FuzzRequest, outcome: Outcome): string | unde
     return isClosing && request.isSound
       ? `status ${status} closed the connection`
       : findSpecFault(request, outcome);
-  if (request.method === 'HEAD') return status >= 500 ? `status ${status}` : undefined;
+  // An answer to HEAD has no body, and so no errcode.
+  if (request.method === 'HEAD') return findFaultInStatus(request.name, status, undefined);
   const refusal = parseObject(body);
   if (refusal === undefined) return `status ${status} is no JSON object: ${describe(body)}`;
   return (
@@ -44,14 +45,22 @@ function findFaultInRefusal(status: number, refusal: JsonObject, body: Buffer): 
   return undefined;
 }
 
-function findFaultInStatus(name: string, status: number, refusal: JsonObject): string | undefined {
+/** `refusal`: the body, where there is one. */
+function findFaultInStatus(
+  name: string,
+  status: number,
+  refusal: JsonObject | undefined,
+): string | undefined {
   if (status < 500) return undefined;
-  const { errcode } = refusal;
   const isAllowed = ALLOWED_ABOVE_500.some(
     ([names, allowed, errcodes]) =>
-      names.test(name) && status === allowed && typeof errcode === 'string' && errcodes.test(errcode),
+      names.test(name) && status === allowed && (refusal === undefined || isOf(refusal, errcodes)),
   );
-  return isAllowed ? undefined : `status ${status} ${JSON.stringify(refusal)}`;
+  return isAllowed ? undefined : `status ${status} ${JSON.stringify(refusal ?? {})}`;
+}
+
+function isOf({ errcode }: JsonObject, errcodes: RegExp): boolean {
+  return typeof errcode === 'string' && errcodes.test(errcode);
 }
 
 function findFaultInClosing(
