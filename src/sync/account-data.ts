@@ -5,6 +5,7 @@ import { listAccountData, type AccountDatum } from '../storage/account-data.ts';
 import { findPushRuleset } from '../storage/push-rules.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
+import { isJoined } from './standings.ts';
 
 const PUSH_RULES = 'm.push_rules';
 
@@ -17,11 +18,7 @@ export const accountData: SyncProvider = {
   since: async (scope, since) => {
     const { syncFeed } = scope.deps;
     const news = syncFeed.mayConcern(scope.viewer.userNid, since) ? await readUpTo(scope, since) : [];
-    const newRooms = new Set(
-      scope.standings
-        .filter((room) => room.membership === 'join' && room.before !== 'join')
-        .map((room) => room.roomNid),
-    );
+    const newRooms = new Set(scope.standings.newlyJoined.map((room) => room.roomNid));
     if (newRooms.size === 0) return render(scope, news);
     // Of a room that the client had not, it is to know everything.
     const all = await readUpTo(scope, undefined);
@@ -48,26 +45,26 @@ async function readPushRules({ deps, viewer }: SyncScope): Promise<AccountDatum>
 
 /** A client that knows nothing is told of each room, also when there is nothing to tell. */
 function listJoined({ standings, filter }: SyncScope): readonly RoomId[] {
-  return standings
-    .filter(({ membership, roomId }) => membership === 'join' && admitsRoom(filter.room, roomId))
+  return standings.all
+    .filter((room) => isJoined(room) && admitsRoom(filter.room, room.roomId))
     .map(({ roomId }) => roomId);
 }
 
 function render(scope: SyncScope, data: readonly AccountDatum[], always: readonly RoomId[] = []): SyncPart {
   const { filter } = scope;
-  const joined = new Map(
-    scope.standings.filter((room) => room.membership === 'join').map((room) => [room.roomNid, room.roomId]),
-  );
   const events: JsonObject[] = [];
   const byRoom = new Map<RoomId, JsonObject[]>(always.map((roomId) => [roomId, []]));
   for (const { roomNid, type, content: text } of data) {
     const event = { type, content: readContent(text) };
-    const roomId = roomNid === undefined ? undefined : joined.get(roomNid);
     if (roomNid === undefined) {
       if (admitsEvent(filter.accountData, event)) events.push(event);
-    } else if (roomId !== undefined && admitsRoomEvent(filter.room.accountData, roomId, event)) {
-      byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
+      continue;
     }
+    const room = scope.standings.find(roomNid);
+    if (room === undefined || !isJoined(room)) continue;
+    const { roomId } = room;
+    if (!admitsRoomEvent(filter.room.accountData, roomId, event)) continue;
+    byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
   }
   const rooms = {
     join: new Map([...byRoom].map(([roomId, of]) => [roomId, { account_data: { events: of } }])),

@@ -5,7 +5,7 @@ import { currentPosition } from '../storage/database.ts';
 import type { RoomReadDeps } from '../rooms/read-state.ts';
 import type { SyncProvider, SyncReadDeps } from './provider.ts';
 import { ENCRYPTION_SLOT, listCompanyChanges, type RoomCompany } from './shared-rooms.ts';
-import { listStandings, type Standing } from './standings.ts';
+import { listStandings, type Standings } from './standings.ts';
 
 /** Users whose keys a client must query again, and users whose keys it need not follow any more. */
 export interface DeviceListNews {
@@ -52,14 +52,14 @@ export async function listKeyChanges(
 async function listDeviceListNews(
   deps: SyncReadDeps,
   user: { readonly userId: UserId; readonly userNid: number },
-  standings: readonly Standing[],
+  standings: Standings,
   range: { readonly since: number; readonly upTo: number },
 ): Promise<DeviceListNews> {
   const { syncFeed } = deps;
   const concernsUser = syncFeed.mayConcern(user.userNid, range.since);
-  const joined = standings.filter((room) => room.membership === 'join').map((room) => room.roomNid);
   // Whose devices change is told to the rooms that they are in.
-  const concernsSharers = concernsUser || syncFeed.listRoomsWithEphemera(joined, range.since).length > 0;
+  const concernsSharers =
+    concernsUser || syncFeed.listRoomsWithEphemera(standings.joined, range.since).length > 0;
   const updated = concernsSharers
     ? await listSharersWithChanges(deps.db, user.userNid, range.since, range.upTo)
     : [];
@@ -73,12 +73,12 @@ async function listDeviceListNews(
 /** Who is new company of the user altogether, and who is none any more. */
 async function listMeetings(
   deps: RoomReadDeps,
-  standings: readonly Standing[],
+  standings: Standings,
   company: readonly RoomCompany[],
 ): Promise<{ readonly met: readonly UserId[]; readonly parted: readonly UserId[] }> {
   const users = new Set(company.flatMap((room) => [...room.gained, ...room.lost]));
   if (users.size === 0) return { met: [], parted: [] };
-  const roomNids = standings.filter((room) => room.membership === 'join').map((room) => room.roomNid);
+  const roomNids = [...standings.joined];
   const sharedNow = groupByUser(await listJoinsOf(deps.db, [...users], roomNids));
   const concerned = [...new Set([...roomNids, ...company.map((room) => room.roomNid)])];
   const encrypted = await listEncrypted(deps, concerned);

@@ -5,7 +5,7 @@ import { listTypers, listTypingChanges } from '../storage/typing.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { renderReceipts } from '../ephemeral/render-receipts.ts';
-import type { Standing } from './standings.ts';
+import { isJoined, type Standing } from './standings.ts';
 
 /** Before everything that has a position. */
 const NOTHING_YET = -1;
@@ -15,20 +15,17 @@ const NOTHING_YET = -1;
  * https://spec.matrix.org/v1.19/client-server-api/#typing-notifications
  */
 export const ephemera: SyncProvider = {
-  initial: async (scope) => render(scope, await readNew(scope, listJoined(scope))),
+  initial: async (scope) => render(scope, await readNew(scope, scope.standings.all.filter(isJoined))),
   since: async (scope, since) => {
-    const joined = listJoined(scope);
-    const known = joined.filter((room) => !isNew(room)).map((room) => room.roomNid);
-    const changed = scope.deps.syncFeed.listRoomsWithEphemera(known, since);
-    const news = await readNew(scope, joined.filter(isNew));
-    return render(scope, [...news, ...(await readChanged(scope, changed, since))]);
+    const { standings, deps } = scope;
+    const changed = deps.syncFeed.listRoomsWithEphemera(standings.joined, since);
+    const known = changed
+      .flatMap((roomNid) => standings.find(roomNid) ?? [])
+      .filter((room) => room.before === 'join');
+    const news = await readNew(scope, standings.newlyJoined);
+    return render(scope, [...news, ...(await readChanged(scope, known, since))]);
   },
 };
-
-/** Whether the client had the room not yet. */
-function isNew(room: Standing): boolean {
-  return room.before !== 'join';
-}
 
 /** One ephemeral event of a room. */
 interface RoomEphemeron {
@@ -36,15 +33,13 @@ interface RoomEphemeron {
   readonly event: JsonObject & { readonly type: string; readonly content: JsonObject };
 }
 
-function listJoined(scope: SyncScope): Standing[] {
-  return scope.standings.filter(
-    (room) => room.membership === 'join' && admitsRoom(scope.filter.room, room.roomId),
-  );
+function listAdmitted(scope: SyncScope, rooms: readonly Standing[]): number[] {
+  return rooms.filter((room) => admitsRoom(scope.filter.room, room.roomId)).map((room) => room.roomNid);
 }
 
 /** All of rooms that the client had not; that nobody types there it knows. */
 async function readNew(scope: SyncScope, rooms: readonly Standing[]): Promise<RoomEphemeron[]> {
-  const roomNids = rooms.map((room) => room.roomNid);
+  const roomNids = listAdmitted(scope, rooms);
   const typing = await readTyping(scope, roomNids);
   return [
     ...typing.filter(({ event }) => event.content.user_ids.length > 0),
@@ -54,9 +49,10 @@ async function readNew(scope: SyncScope, rooms: readonly Standing[]): Promise<Ro
 
 async function readChanged(
   scope: SyncScope,
-  roomNids: readonly number[],
+  rooms: readonly Standing[],
   since: number,
 ): Promise<RoomEphemeron[]> {
+  const roomNids = listAdmitted(scope, rooms);
   const typing = await listTypingChanges(scope.deps.db, roomNids, since, scope.upTo);
   return [...(await readTyping(scope, typing)), ...(await readReceipts(scope, roomNids, since))];
 }
@@ -92,10 +88,9 @@ async function readReceipts(
 }
 
 function render(scope: SyncScope, found: readonly RoomEphemeron[]): SyncPart {
-  const roomIds = new Map(scope.standings.map((room) => [room.roomNid, room.roomId]));
   const byRoom = new Map<RoomId, JsonObject[]>();
   for (const { roomNid, event } of found) {
-    const roomId = roomIds.get(roomNid);
+    const roomId = scope.standings.find(roomNid)?.roomId;
     if (roomId === undefined || !admitsRoomEvent(scope.filter.room.ephemeral, roomId, event)) continue;
     byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
   }

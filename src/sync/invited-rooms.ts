@@ -11,7 +11,7 @@ import type { JsonObject } from '../util/json.ts';
 import { withoutIgnoredInvites } from './ignored-invites.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
-import { isNewIn, type Standing } from './standings.ts';
+import type { Standing } from './standings.ts';
 
 /** What people outside a room are told of it. https://spec.matrix.org/v1.19/client-server-api/#stripped-state */
 const STRIPPED_SLOTS = [
@@ -26,14 +26,12 @@ const STRIPPED_SLOTS = [
 
 /** The rooms that the user is invited to or knocks on, each when that changed. */
 export const invitedRooms: SyncProvider = {
-  initial: (scope) => readRooms(scope, undefined),
-  since: (scope, since) => readRooms(scope, scope.fullState ? undefined : since),
+  initial: (scope) => readRooms(scope, scope.standings.all),
+  since: (scope) => readRooms(scope, scope.fullState ? scope.standings.all : scope.standings.changed),
 };
 
-async function readRooms(scope: SyncScope, since: number | undefined): Promise<SyncPart> {
-  const wanted = scope.standings.filter(
-    (room) => isNewIn(room, since) && admitsRoom(scope.filter.room, room.roomId),
-  );
+async function readRooms(scope: SyncScope, rooms: readonly Standing[]): Promise<SyncPart> {
+  const wanted = rooms.filter((room) => admitsRoom(scope.filter.room, room.roomId));
   return {
     rooms: {
       invite: await readSection(scope, wanted, 'invite', 'invite_state'),

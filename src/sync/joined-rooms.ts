@@ -6,7 +6,7 @@ import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { listStateUpdates, renderRoom } from './room-state.ts';
 import { changesSummary, listHeroes, renderSummary, summarise } from './room-summary.ts';
-import type { Standing } from './standings.ts';
+import { isJoined, type Standing } from './standings.ts';
 import { findStateChange } from './state-change.ts';
 import { listStickyEvents, withoutShown } from './sticky-events.ts';
 import { readTimeline } from './timeline.ts';
@@ -16,32 +16,24 @@ import { readTimeline } from './timeline.ts';
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_joined-room
  */
 export const joinedRooms: SyncProvider = {
-  initial: async (scope) => readRooms(scope, listJoined(scope), undefined),
-  since: async (scope, since) => {
-    const joined = listJoined(scope);
-    const news = await scope.deps.syncFeed.listRoomsWithNews(
-      joined.map((room) => room.roomNid),
-      since,
-      scope.upTo,
-    );
-    const wanted = joined.filter(
-      (room) => scope.fullState || room.before !== 'join' || news.has(room.roomNid),
-    );
-    return readRooms(scope, wanted, since);
-  },
+  initial: async (scope) => readRooms(scope, scope.standings.all.filter(isJoined), undefined),
+  since: async (scope, since) => readRooms(scope, await listWithNews(scope, since), since),
 };
 
-function listJoined(scope: SyncScope): Standing[] {
-  return scope.standings.filter(
-    (room) => room.membership === 'join' && admitsRoom(scope.filter.room, room.roomId),
-  );
+async function listWithNews(scope: SyncScope, since: number): Promise<readonly Standing[]> {
+  const { standings, deps, upTo } = scope;
+  if (scope.fullState) return standings.all.filter(isJoined);
+  const news = await deps.syncFeed.listRoomsWithNews(standings.joined, since, upTo);
+  const known = [...news].flatMap((roomNid) => standings.find(roomNid) ?? []);
+  return [...new Set([...known, ...standings.newlyJoined])];
 }
 
 async function readRooms(
   scope: SyncScope,
-  rooms: readonly Standing[],
+  wanted: readonly Standing[],
   since: number | undefined,
 ): Promise<SyncPart> {
+  const rooms = wanted.filter((room) => admitsRoom(scope.filter.room, room.roomId));
   const join = new Map<RoomId, JsonObject>();
   const sticky = await listStickyEvents(scope, rooms);
   const bodies = await mapTogether(rooms, (room) =>

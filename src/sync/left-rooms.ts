@@ -8,7 +8,7 @@ import type { JsonObject } from '../util/json.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { listStateUpdates, renderRoom } from './room-state.ts';
-import { hasLeft, isNewIn, type Standing } from './standings.ts';
+import { hasLeft, type Standing } from './standings.ts';
 import { findStateChange } from './state-change.ts';
 import { readTimeline, type Timeline } from './timeline.ts';
 
@@ -23,8 +23,8 @@ export const leftRooms: SyncProvider = {
 };
 
 async function readRooms(scope: SyncScope, since: number | undefined): Promise<SyncPart> {
-  const left = scope.standings.filter(
-    (room) => hasLeft(room) && isNewIn(room, since) && admitsRoom(scope.filter.room, room.roomId),
+  const left = scope.standings.changed.filter(
+    (room) => hasLeft(room) && admitsRoom(scope.filter.room, room.roomId),
   );
   const bodies = await mapTogether(left, async (room): Promise<[RoomId, JsonObject]> => [
     room.roomId,

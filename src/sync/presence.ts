@@ -15,7 +15,7 @@ const MOST_AT_ONCE = 1_000;
  */
 export const presence: SyncProvider = {
   initial: async (scope) => {
-    const found = await read(scope, listJoined(scope), undefined);
+    const found = await read(scope, [...scope.standings.joined], undefined);
     // A client takes whom it knows nothing of for offline.
     return render(
       scope,
@@ -23,22 +23,15 @@ export const presence: SyncProvider = {
     );
   },
   since: async (scope, since) => {
-    const { deps, viewer } = scope;
-    const joined = listJoined(scope);
+    const { deps, viewer, standings } = scope;
     const isNews =
       deps.syncFeed.mayConcern(viewer.userNid, since) ||
-      deps.syncFeed.listRoomsWithEphemera(joined, since).length > 0;
+      deps.syncFeed.listRoomsWithEphemera(standings.joined, since).length > 0;
     if (!isNews) return {};
-    return render(scope, await read(scope, listJoined(scope, true), since));
+    const newRooms = standings.newlyJoined.map((room) => room.roomNid);
+    return render(scope, await read(scope, newRooms, since));
   },
 };
-
-/** The rooms that the user is in; with `onlyNew` those that the client had not. */
-function listJoined(scope: SyncScope, onlyNew = false): number[] {
-  return scope.standings
-    .filter((room) => room.membership === 'join' && !(onlyNew && room.before === 'join'))
-    .map((room) => room.roomNid);
-}
 
 async function read(
   scope: SyncScope,

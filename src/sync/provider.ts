@@ -6,7 +6,7 @@ import type { TimelineReadDeps } from '../rooms/read-timeline.ts';
 import type { StickyEvent } from '../storage/sticky-events.ts';
 import type { WaitingMessage } from '../storage/to-device.ts';
 import type { JsonObject } from '../util/json.ts';
-import type { Standing } from './standings.ts';
+import type { Standings } from './standings.ts';
 import type { SyncFeed } from './sync-feed.ts';
 
 /** What reading for /sync uses. */
@@ -36,8 +36,8 @@ export interface SyncScope {
   readonly stateAfter: StateAfterKey | undefined;
   /** The position that the answer's `next_batch` stands for. */
   readonly upTo: number;
-  /** All rooms that the user has anything to do with, forgotten ones apart. */
-  readonly standings: readonly Standing[];
+  /** In all rooms that the user has anything to do with, forgotten ones apart. */
+  readonly standings: Standings;
   /** The waiting messages up to `upTo`. */
   readonly messages: readonly WaitingMessage[];
   /** The sticky events that became so where the client is not yet; none for a client that knows nothing. */

@@ -7,7 +7,7 @@ import { EMPTY_STATE, type StateRoot } from '../storage/state-node.ts';
 import type { StateDifference } from '../storage/state-trie.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncReadDeps } from './provider.ts';
-import type { Standing } from './standings.ts';
+import type { Standing, Standings } from './standings.ts';
 import type { SyncFeed } from './sync-feed.ts';
 
 export const ENCRYPTION_SLOT = stateSlot('m.room.encryption', '');
@@ -32,17 +32,16 @@ interface Range {
 export async function listCompanyChanges(
   deps: SyncReadDeps,
   userId: UserId,
-  standings: readonly Standing[],
+  standings: Standings,
   range: Range,
 ): Promise<RoomCompany[]> {
-  const concerned = new Map(
-    standings
-      .filter((room) => room.membership === 'join' || room.before === 'join')
-      .map((room) => [room.roomNid, room]),
-  );
-  const states = await listStateRanges(deps.syncFeed, [...concerned.keys()], range);
+  const left = standings.changed.filter((room) => room.membership !== 'join' && room.before === 'join');
+  const states = [
+    ...(await listStateRanges(deps.syncFeed, standings.joined, range)),
+    ...(await listStateRanges(deps.syncFeed, new Set(left.map((room) => room.roomNid)), range)),
+  ];
   return mapTogether(states, async (state) => {
-    const standing = concerned.get(state.roomNid);
+    const standing = standings.find(state.roomNid);
     if (standing === undefined) throw new Error('a room was read that nobody asked for');
     const company = await compareCompany(deps, standing, state);
     company.gained.delete(userId);
@@ -61,7 +60,7 @@ interface StateRange {
 /** The states of those of the rooms whose state is another at the end. */
 async function listStateRanges(
   syncFeed: SyncFeed,
-  roomNids: readonly number[],
+  roomNids: ReadonlySet<number>,
   { since, upTo }: Range,
 ): Promise<StateRange[]> {
   const news = await syncFeed.listRoomsWithNews(roomNids, since, upTo);

@@ -6,6 +6,7 @@ import { listEventsByNid } from '../storage/events.ts';
 import type { Membership, RoomMembership } from '../storage/memberships.ts';
 import { listForgotten, listStateRootsAt } from '../storage/sync-reading.ts';
 import { mapTogether } from './map-together.ts';
+import type { UserRooms } from './user-rooms.ts';
 
 /** What a user is in a room where the reading ends, and what they were where the client is. */
 export interface Standing {
@@ -17,6 +18,36 @@ export interface Standing {
   readonly position: number;
   /** The membership where the client is; undefined when it has none of the room, or knows nothing yet. */
   readonly before: Membership | undefined;
+}
+
+/** A user's standings in all rooms that they have anything to do with. */
+export class Standings {
+  readonly all: readonly Standing[];
+  /** Those where the membership, or the event that holds it, is new to the client. */
+  readonly changed: readonly Standing[];
+  #joined: ReadonlySet<number> | undefined;
+  #byNid: ReadonlyMap<number, Standing> | undefined;
+
+  constructor(all: readonly Standing[], since: number | undefined) {
+    this.all = all;
+    this.changed = since === undefined ? all : all.filter((standing) => standing.position > since);
+  }
+
+  /** The rooms that the user is in, by number. */
+  get joined(): ReadonlySet<number> {
+    this.#joined ??= new Set(this.all.filter(isJoined).map((standing) => standing.roomNid));
+    return this.#joined;
+  }
+
+  /** Those of the joined ones that the client had not. */
+  get newlyJoined(): readonly Standing[] {
+    return this.changed.filter((standing) => isJoined(standing) && standing.before !== 'join');
+  }
+
+  find(roomNid: number): Standing | undefined {
+    this.#byNid ??= new Map(this.all.map((standing) => [standing.roomNid, standing]));
+    return this.#byNid.get(roomNid);
+  }
 }
 
 interface Range {
@@ -33,31 +64,35 @@ interface Range {
 export async function listStandings(
   deps: RoomReadDeps,
   user: { readonly userId: UserId; readonly userNid: number },
-  rooms: readonly RoomMembership[],
+  rooms: UserRooms,
   range: Range,
-): Promise<readonly Standing[]> {
-  const changed = rooms.filter((room) => room.position > (range.since ?? -Infinity));
-  if (range.since !== undefined && changed.length === 0) return allAsBefore(rooms);
+): Promise<Standings> {
+  const { since } = range;
+  if (since !== undefined && rooms.newestPosition <= since) return allAsBefore(rooms);
+  const changed = rooms.all.filter((room) => room.position > (since ?? -Infinity));
   const standings = await mapTogether(changed, (room) => findStanding(deps, user.userId, room, range));
-  const unchanged = rooms.filter((room) => room.position <= (range.since ?? -Infinity)).map(asBefore);
+  const unchanged = rooms.all.filter((room) => room.position <= (since ?? -Infinity)).map(asBefore);
   const known = [...standings.filter((standing) => standing !== undefined), ...unchanged];
-  if (range.since !== undefined) return known;
+  if (since !== undefined) return new Standings(known, since);
   const left = known.filter(hasLeft);
   const forgotten = await listForgotten(
     deps.db,
     user.userNid,
     left.map((standing) => standing.roomNid),
   );
-  return known.filter((standing) => !forgotten.has(standing.roomNid));
+  return new Standings(
+    known.filter((standing) => !forgotten.has(standing.roomNid)),
+    undefined,
+  );
 }
 
-const asBeforeOf = new WeakMap<readonly RoomMembership[], readonly Standing[]>();
+const asBeforeOf = new WeakMap<UserRooms, Standings>();
 
-/** The standings where nothing has changed: made once for each list of rooms, which many answers share. */
-function allAsBefore(rooms: readonly RoomMembership[]): readonly Standing[] {
+/** The standings where nothing has changed: made once for all answers that share the rooms. */
+function allAsBefore(rooms: UserRooms): Standings {
   const known = asBeforeOf.get(rooms);
   if (known !== undefined) return known;
-  const standings = rooms.map(asBefore);
+  const standings = new Standings(rooms.all.map(asBefore), rooms.newestPosition);
   asBeforeOf.set(rooms, standings);
   return standings;
 }
@@ -66,9 +101,9 @@ function asBefore(room: RoomMembership): Standing {
   return { ...room, before: room.membership };
 }
 
-/** Whether the membership changed after a position; everything is new to a client that knows nothing. */
-export function isNewIn(standing: Standing, since: number | undefined): boolean {
-  return since === undefined || standing.position > since;
+/** Whether the user is in the room. */
+export function isJoined(standing: Standing): boolean {
+  return standing.membership === 'join';
 }
 
 /** Whether the user was in the room, or invited or knocking, and is no more. */

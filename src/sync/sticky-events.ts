@@ -20,7 +20,7 @@ export interface NewSticky {
  */
 export async function readNewSticky(
   deps: Pick<SyncReadDeps, 'db' | 'clock' | 'syncFeed'>,
-  roomNids: readonly number[],
+  roomNids: ReadonlySet<number>,
   since: number | undefined,
   upTo: number,
 ): Promise<NewSticky> {

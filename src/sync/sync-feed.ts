@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Db } from '../storage/database.ts';
-import { listRoomsOfUser, type RoomMembership } from '../storage/memberships.ts';
+import { listRoomsOfUser } from '../storage/memberships.ts';
 import type { StateRoot } from '../storage/state-node.ts';
 import type { StreamChange, StreamHub } from '../storage/stream-hub.ts';
 import { listRoomsWithNews } from '../storage/sync-reading.ts';
@@ -10,6 +10,7 @@ import { NewestPositions } from './newest-positions.ts';
 import type { KeyCounts } from './one-time-keys.ts';
 import type { RoomSummary } from './room-summary.ts';
 import { SharedReads } from './shared-reads.ts';
+import { UserRooms } from './user-rooms.ts';
 import { Waiters } from './waiters.ts';
 
 const MOST_ROOMS_AT_HAND = 100_000;
@@ -37,11 +38,11 @@ export class SyncFeed implements Disposable {
   /** Rooms by what changed in them beside the timeline, and users by what concerns them. */
   readonly #newestEphemera: NewestPositions;
   readonly #newestOfUsers: NewestPositions;
-  readonly #rooms = new CountedCache<number, readonly RoomMembership[]>({
+  readonly #rooms = new CountedCache<number, UserRooms>({
     maxSize: MOST_MEMBERSHIPS_AT_HAND,
-    sizeCalculation: (rooms) => rooms.length + 1,
+    sizeCalculation: ({ all }) => all.length + 1,
   });
-  readonly #loading = new Map<number, Promise<readonly RoomMembership[]>>();
+  readonly #loading = new Map<number, Promise<UserRooms>>();
   readonly #unsubscribe: () => void;
 
   constructor(deps: { readonly db: Db; readonly hub: StreamHub; readonly clock: Clock }) {
@@ -66,10 +67,10 @@ export class SyncFeed implements Disposable {
   }
 
   /** The user's memberships, at least as new as what {@link catchUp} answered before the call, and maybe newer. */
-  async roomsOf(userNid: number): Promise<readonly RoomMembership[]> {
+  async roomsOf(userNid: number): Promise<UserRooms> {
     const known = this.#rooms.get(userNid) ?? this.#loading.get(userNid);
     if (known !== undefined) return known;
-    const loading = listRoomsOfUser(this.#db, userNid);
+    const loading = loadRooms(this.#db, userNid);
     this.#loading.set(userNid, loading);
     try {
       const rooms = await loading;
@@ -82,16 +83,16 @@ export class SyncFeed implements Disposable {
   }
 
   /** Whether something may have happened in one of the rooms after a position. */
-  mayHaveNews(roomNids: readonly number[], after: number): boolean {
-    return roomNids.some(
-      (roomNid) =>
-        this.#newest.mayHaveChanged(roomNid, after) || this.#newestEphemera.mayHaveChanged(roomNid, after),
+  mayHaveNews(roomNids: ReadonlySet<number>, after: number): boolean {
+    return (
+      this.#newest.listChanged(roomNids, after).length > 0 ||
+      this.#newestEphemera.listChanged(roomNids, after).length > 0
     );
   }
 
   /** Those of the rooms in which receipts, who types, or who is there may have changed after a position. */
-  listRoomsWithEphemera(roomNids: readonly number[], after: number): number[] {
-    return roomNids.filter((roomNid) => this.#newestEphemera.mayHaveChanged(roomNid, after));
+  listRoomsWithEphemera(roomNids: ReadonlySet<number>, after: number): number[] {
+    return this.#newestEphemera.listChanged(roomNids, after);
   }
 
   /** Whether something may have happened after a position that concerns the user, in whatever room or none. */
@@ -101,12 +102,14 @@ export class SyncFeed implements Disposable {
 
   /** Those of the rooms in which something may have happened in `(after, upTo]`; from memory where that reaches back so far. */
   async listRoomsWithNews(
-    roomNids: readonly number[],
+    roomNids: ReadonlySet<number>,
     after: number,
     upTo: number,
   ): Promise<ReadonlySet<number>> {
-    if (!this.#newest.covers(after)) return new Set(await listRoomsWithNews(this.#db, roomNids, after, upTo));
-    return new Set(roomNids.filter((roomNid) => this.#newest.mayHaveChanged(roomNid, after)));
+    const changed = this.#newest.covers(after)
+      ? this.#newest.listChanged(roomNids, after)
+      : await listRoomsWithNews(this.#db, [...roomNids], after, upTo);
+    return new Set(changed);
   }
 
   [Symbol.dispose](): void {
@@ -123,4 +126,8 @@ export class SyncFeed implements Disposable {
     }
     this.waiters.tell(change);
   }
+}
+
+async function loadRooms(db: Db, userNid: number): Promise<UserRooms> {
+  return new UserRooms(await listRoomsOfUser(db, userNid));
 }

@@ -83,17 +83,16 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
   const { syncFeed } = deps;
   waiter.hasRead(newest);
   const rooms = await syncFeed.roomsOf(viewer.userNid);
-  const joined = rooms.filter((room) => room.membership === 'join').map((room) => room.roomNid);
   if (reading.waits) {
-    waiter.watch(joined);
-    if (syncFeed.mayHaveNews(joined, newest)) waiter.notice(Infinity);
+    waiter.watch(rooms.joined);
+    if (syncFeed.mayHaveNews(rooms.joined, newest)) waiter.notice(Infinity);
   }
   const { since } = reading;
   // Counts are wanted at the end, and only of rooms with news: push rules are applied while the rest is read. Whoever counts
   // asks again, and learns what went wrong.
-  if (since === undefined || syncFeed.mayHaveNews(joined, since))
+  if (since === undefined || syncFeed.mayHaveNews(rooms.joined, since))
     deps.catchUpPush(newest).catch(() => undefined);
-  const sticky = await readNewSticky(deps, joined, since, newest);
+  const sticky = await readNewSticky(deps, rooms.joined, since, newest);
   const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
   return composeAnswer({ ...reading, messages, newSticky: sticky.events, upTo, standings }, since);

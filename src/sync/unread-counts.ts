@@ -9,7 +9,7 @@ import {
 import { groupBy } from '../util/group-by.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncScope } from './provider.ts';
-import type { Standing } from './standings.ts';
+import { isJoined } from './standings.ts';
 
 /**
  * The unread notifications of the joined rooms that an answer holds, and of those where the number has changed. Clients
@@ -23,17 +23,19 @@ export async function addUnreadCounts(
 ): Promise<SyncPart> {
   const { deps, viewer, upTo } = scope;
   const listed = new Set(parts.flatMap((part) => [...(part.rooms?.join?.keys() ?? [])]));
-  const joined = scope.standings.filter(
-    (room) => room.membership === 'join' && admitsRoom(scope.filter.room, room.roomId),
-  );
-  const others = joined.filter((room) => !listed.has(room.roomId));
-  const changeable = since === undefined ? [] : await listRoomsWithChanges(scope, since, others);
-  if (listed.size === 0 && changeable.length === 0) return {};
+  const changeable = since === undefined ? new Set<number>() : await listRoomsWithChanges(scope, since);
+  if (listed.size === 0 && changeable.size === 0) return {};
   // The count that an event leads to is to be in the same answer as the event.
   await deps.catchUpPush(upTo);
-  const asked = joined.filter((room) => listed.has(room.roomId) || changeable.includes(room.roomNid));
+  const asked = scope.standings.all.filter(
+    (room) =>
+      (listed.has(room.roomId) || changeable.has(room.roomNid)) &&
+      isJoined(room) &&
+      admitsRoom(scope.filter.room, room.roomId),
+  );
+  const others = asked.filter((room) => !listed.has(room.roomId)).map((room) => room.roomNid);
   const [changed, counts] = await Promise.all([
-    listRoomsWithCountChanges(deps.db, viewer.userNid, changeable, since ?? 0, upTo),
+    listRoomsWithCountChanges(deps.db, viewer.userNid, others, since ?? 0, upTo),
     countUnread(
       deps.db,
       viewer.userNid,
@@ -56,16 +58,11 @@ export async function addUnreadCounts(
   };
 }
 
-async function listRoomsWithChanges(
-  scope: SyncScope,
-  since: number,
-  rooms: readonly Standing[],
-): Promise<number[]> {
+async function listRoomsWithChanges(scope: SyncScope, since: number): Promise<ReadonlySet<number>> {
   const { syncFeed } = scope.deps;
-  const roomNids = rooms.map((room) => room.roomNid);
-  const news = await syncFeed.listRoomsWithNews(roomNids, since, scope.upTo);
-  const ephemera = syncFeed.listRoomsWithEphemera(roomNids, since);
-  return [...new Set([...news, ...ephemera])];
+  const { joined } = scope.standings;
+  const news = await syncFeed.listRoomsWithNews(joined, since, scope.upTo);
+  return new Set([...news, ...syncFeed.listRoomsWithEphemera(joined, since)]);
 }
 
 function renderCounts(counts: readonly UnreadCount[], byThread: boolean): JsonObject {

@@ -60,7 +60,7 @@ interface WaiterParts {
 /** One request that waits; made by {@link Waiters}. */
 export class Waiter implements Disposable {
   readonly #parts: WaiterParts;
-  #roomNids: readonly number[] = [];
+  #roomNids: Iterable<number> = [];
   #readUpTo = -Infinity;
   #isWoken = false;
   #wake: (() => void) | undefined;
@@ -70,7 +70,7 @@ export class Waiter implements Disposable {
   }
 
   /** From now on waits for what happens in these rooms, and in no others. */
-  watch(roomNids: readonly number[]): void {
+  watch(roomNids: Iterable<number>): void {
     for (const roomNid of this.#roomNids) removeFrom(this.#parts.rooms, roomNid, this);
     for (const roomNid of roomNids) addTo(this.#parts.rooms, roomNid, this);
     this.#roomNids = roomNids;

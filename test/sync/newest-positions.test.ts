@@ -19,6 +19,21 @@ describe('the newest positions', () => {
     assert.ok(newest.mayHaveChanged(1, 9));
   });
 
+  it('list what changed, however long ago and in whatever order it was noted', () => {
+    const newest = new NewestPositions(0, 100);
+    const rooms = new Set(Array.from({ length: 50 }, (_, nid) => nid));
+    newest.note([3], 9);
+    newest.note([4, 99], 8);
+    assert.deepEqual(newest.listChanged(rooms, 0), [4, 3]);
+    assert.deepEqual(newest.listChanged(rooms, 8), [3]);
+    assert.deepEqual(newest.listChanged(rooms, 9), []);
+    // More changes than are looked through, and than are kept in order.
+    for (let position = 10; position < 30_010; position += 1) newest.note([98], position);
+    assert.deepEqual(newest.listChanged(rooms, 7), [3, 4]);
+    assert.deepEqual(newest.listChanged(new Set([98]), 30_008), [98]);
+    assert.deepEqual(newest.listChanged(rooms, 30_008), []);
+  });
+
   it('never say that nothing happened where something did, and keep no more than they may', () => {
     const change = fc.record({ nid: fc.integer({ min: 1, max: 8 }), gap: fc.integer({ min: 0, max: 3 }) });
     fc.assert(
@@ -34,6 +49,11 @@ describe('the newest positions', () => {
         for (const [nid, last] of truth) {
           if (last > after) assert.ok(newest.mayHaveChanged(nid, after));
         }
+        const asked = new Set([1, 2, 3, 20]);
+        assert.deepEqual(
+          newest.listChanged(asked, after).toSorted((a, b) => a - b),
+          [...asked].filter((nid) => newest.mayHaveChanged(nid, after)),
+        );
       }),
     );
   });
