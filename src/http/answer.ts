@@ -25,7 +25,7 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
   return async (context, params) => {
     const { req, state } = context;
     state.endpoint = row.name;
-    const signal = parts.calls.begin(context.res);
+    const live = parts.calls.begin(context.res);
     const query = new URLSearchParams(context.querystring);
     const userAgent = req.headers['user-agent'];
     const origin = { ip: state.ip, userAgent };
@@ -41,8 +41,17 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
     const body = await bodyOf(row, req, parts);
     // The token has done its work; no handler gets to see it. Where nobody authenticates the name is free for others.
     if (row.auth !== 'none') query.delete('access_token');
-    const call = { params, query, body, requester, ip: state.ip, userAgent, signal };
-    const reply = await row.run(parts.deps, call);
+    const reply = await row.run(parts.deps, {
+      params,
+      query,
+      body,
+      requester,
+      ip: state.ip,
+      userAgent,
+      get signal() {
+        return live.signal;
+      },
+    });
     if ('stream' in reply) writeStream(context, reply);
     else writeReply(context, reply);
   };
@@ -71,7 +80,7 @@ function limitedByMount(limited: RateLimitClass): RateLimitClass {
 export function writeReply(context: CallContext, reply: Reply): void {
   context.status = reply.status ?? 200;
   context.set('Content-Type', 'application/json');
-  context.set({ ...reply.headers });
+  if (reply.headers !== undefined) context.set({ ...reply.headers });
   context.body = JSON.stringify(reply.body);
 }
 

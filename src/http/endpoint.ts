@@ -192,7 +192,9 @@ export function endpoint<
         requester: requesterFor(row.auth, raw.requester),
         ip: raw.ip,
         userAgent: raw.userAgent,
-        signal: raw.signal,
+        get signal() {
+          return raw.signal;
+        },
       }),
   };
 }

@@ -12,7 +12,7 @@ const RETRY_STOPPING_MS = 2_000;
  *       └───server stops─────► aborted with 503, which a long poll may throw or answer over with an empty reply
  */
 export class LiveCalls {
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Set<LiveCall>();
   #stopping = false;
 
   /** How many requests are being answered. */
@@ -24,22 +24,42 @@ export class LiveCalls {
     return this.#stopping;
   }
 
-  /** The signal of one request. Throws 503 once the server stops: nothing new is begun then. */
-  begin(response: ServerResponse): AbortSignal {
+  /** One request, as long as it is answered. Throws 503 once the server stops: nothing new is begun then. */
+  begin(response: ServerResponse): LiveCall {
     if (this.#stopping) throw stopping();
-    const controller = new AbortController();
-    this.#open.add(controller);
+    const call = new LiveCall();
+    this.#open.add(call);
     response.once('close', () => {
-      this.#open.delete(controller);
-      if (!response.writableFinished) controller.abort(new ClientGone());
+      this.#open.delete(call);
+      if (!response.writableFinished) call.abort(new ClientGone());
     });
-    return controller.signal;
+    return call;
   }
 
   /** Ends all long polls and lets nothing new begin. */
   stop(): void {
     this.#stopping = true;
-    for (const controller of this.#open) controller.abort(stopping());
+    for (const call of this.#open) call.abort(stopping());
+  }
+}
+
+/** A request that is being answered. Most never look at their signal: it is made for those that do. */
+class LiveCall {
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Ends it early; the first reason counts. */
+  abort(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
   }
 }
 
