@@ -65,7 +65,8 @@ export interface Proposal {
   readonly transaction?:
     | {
         readonly key: ClientTransactionKey;
-        readonly response: (events: readonly ProposedEvent[]) => JsonObject;
+        /** What a repeat is answered with; the id of the first event unless said. */
+        readonly response?: (events: readonly ProposedEvent[]) => JsonObject;
       }
     | undefined;
   readonly resolves?: ResolvedFuture | undefined;

@@ -21,7 +21,7 @@ export interface PrepareDeps {
 }
 
 /** The rows of one room's changes, without what proposals add (claims, transactions, futures). */
-export type PreparedRoom = Omit<RoomCommit, 'claims' | 'transactions' | 'futures'>;
+export type PreparedRoom = Omit<RoomCommit, 'claims' | 'transactions' | 'requests' | 'futures'>;
 
 /**
  * Turns decided changes into rows: names are interned, new states are built in the trie. Writes nothing that counts;

@@ -1,7 +1,8 @@
 import type { CacheUse } from '../util/counted-cache.ts';
+import type { JsonObject } from '../util/json.ts';
 import type { Log } from '../util/log.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
-import type { RoomCommit, RoomCommitResult } from '../storage/room-commit.ts';
+import type { RoomCommit, RoomCommitResult, SendingRequest } from '../storage/room-commit.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import type { Committer } from './committer.ts';
 import { decideProposal, unknownRoom, type DecideDeps } from './decide-proposal.ts';
@@ -258,19 +259,39 @@ function excludeEachOther(a: Proposal, b: Proposal): boolean {
   return b.transaction !== undefined && isSameRequest(a.transaction?.key, b.transaction.key);
 }
 
-function additionsOf(decided: readonly Decided[]): Pick<RoomCommit, 'claims' | 'transactions' | 'futures'> {
+function additionsOf(
+  decided: readonly Decided[],
+): Pick<RoomCommit, 'claims' | 'transactions' | 'requests' | 'futures'> {
+  const requests = decided.flatMap(requestOf);
+  const remembered = new Set(requests.map((request) => request.eventNid));
   return {
+    requests,
     claims: decided.flatMap(({ proposal, events }) => {
       const [event] = events;
       if (proposal.resolves === undefined || event === undefined) return [];
       const { futureNid, expectedDeadlineTs, delayId } = proposal.resolves;
       return [{ futureNid, expectedDeadlineTs, delayId, sentEventId: event.event.eventId }];
     }),
-    transactions: decided.flatMap(({ proposal, events }) =>
-      proposal.transaction === undefined
-        ? []
-        : [{ ...proposal.transaction.key, response: proposal.transaction.response(events) }],
-    ),
+    transactions: decided.flatMap(({ proposal: { transaction }, events }) => {
+      const [event] = events;
+      if (transaction === undefined || (event !== undefined && remembered.has(event.nid))) return [];
+      return [{ ...transaction.key, response: (transaction.response ?? nameFirst)(events) }];
+    }),
     futures: decided.flatMap(({ proposal, events }) => proposal.futures?.(events) ?? []),
   };
+}
+
+/** The request of a session that is answered with the event that it sends: the event remembers it. */
+function requestOf({ proposal, changes, events: [event] }: Decided): SendingRequest[] {
+  const { transaction } = proposal;
+  if (transaction === undefined || transaction.response !== undefined) return [];
+  const sessionNid = changes.find((change) => change.nid === event?.nid)?.intent?.session?.sessionNid;
+  // What an application service sends belongs to no session, though it may name a device.
+  if (event === undefined || sessionNid === undefined || sessionNid <= 0) return [];
+  return [{ ...transaction.key, sessionNid, eventNid: event.nid }];
+}
+
+function nameFirst([event]: readonly ProposedEvent[]): JsonObject {
+  if (event === undefined) throw new Error('a proposal of one event has made none');
+  return { event_id: event.event.eventId };
 }

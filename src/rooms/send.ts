@@ -16,7 +16,6 @@ import { acceptedEvent } from './outcome.ts';
 import type { Pipeline } from './pipeline.ts';
 import { findThreadFault } from './thread-rule.ts';
 import { currentStateOf, findStateEvents, type RoomReadDeps } from './read-state.ts';
-import type { RoomEvent } from './snapshot.ts';
 
 export interface SendDeps extends IntentDeps, RoomReadDeps {
   readonly pipeline: Pick<Pipeline, 'submit'>;
@@ -80,12 +79,7 @@ function submitOne(
   intent: LocalIntent,
   key: ClientTransactionKey,
 ): Promise<Outcome> {
-  return deps.pipeline.submit({ roomId, intents: [intent], transaction: { key, response: answerOf } });
-}
-
-function answerOf([sent]: readonly RoomEvent[]): JsonObject {
-  if (sent === undefined) throw new Error('a proposal of one event has made none');
-  return { event_id: sent.event.eventId };
+  return deps.pipeline.submit({ roomId, intents: [intent], transaction: { key } });
 }
 
 /**

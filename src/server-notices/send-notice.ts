@@ -2,7 +2,6 @@ import { invalidParam, notFound } from '../matrix/errors.ts';
 import { serverNameOf, type UserId } from '../matrix/identifiers.ts';
 import { clientIntent, findEventFault, type ClientEventInput } from '../rooms/client-intent.ts';
 import { acceptedEvent } from '../rooms/outcome.ts';
-import type { RoomEvent } from '../rooms/snapshot.ts';
 import { findAccount } from '../storage/accounts.ts';
 import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -37,7 +36,7 @@ export async function sendNotice(deps: SendNoticeDeps, notice: Notice): Promise<
   const outcome = await deps.pipeline.submit({
     roomId,
     intents: [clientIntent(deps, sender.userId, event)],
-    transaction: transaction && { key: transaction, response: answerOf },
+    transaction: transaction && { key: transaction },
   });
   if (outcome.kind === 'repeated') return outcome.response;
   return { event_id: acceptedEvent(outcome).event.eventId };
@@ -49,9 +48,4 @@ async function getRecipient(deps: SendNoticeDeps, userId: UserId): Promise<Notic
   const account = await findAccount(deps.db, userId);
   if (account === undefined || account.isDeactivated) throw notFound(`${userId} is no user of this server.`);
   return account;
-}
-
-function answerOf([sent]: readonly RoomEvent[]): JsonObject {
-  if (sent === undefined) throw new Error('a proposal of one event has made none');
-  return { event_id: sent.event.eventId };
 }

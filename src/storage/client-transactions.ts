@@ -27,14 +27,21 @@ export interface ClientTransactionKey {
   readonly txnId: string;
 }
 
+type RequestName = Pick<ClientTransactionKey, 'endpoint' | 'txnId'>;
+
 const HASH_DIGITS = 32;
 
-/** What stands for a request in the database, as hexadecimal digits. */
-export function hashRequest({ endpoint, txnId }: Pick<ClientTransactionKey, 'endpoint' | 'txnId'>): string {
+/** What stands for a request of a device in the database, as hexadecimal digits. */
+export function hashRequest({ endpoint, txnId }: RequestName): string {
   return hash('sha256', `${endpoint}\n${txnId}`, 'hex').slice(0, HASH_DIGITS);
 }
 
-/** The answer that was given to the same request before. */
+/** What stands for it in the event that it sent: 64 bits of the same as a decimal number. */
+export function numberRequest({ endpoint, txnId }: RequestName): string {
+  return hash('sha256', `${endpoint}\n${txnId}`, 'buffer').readBigInt64BE().toString();
+}
+
+/** The answer that was given to the same request before: the event of the device's session that it sent, or what was stored. */
 export async function findTransactionResponse(
   db: Db,
   key: ClientTransactionKey,
@@ -42,7 +49,11 @@ export async function findTransactionResponse(
   const { rows } = await sql<{ response: string }>`
     select response from client_transactions
     where user_nid = ${key.userNid} and device_id = ${key.deviceId}
-      and request = decode(${hashRequest(key)}, 'hex')`.execute(db);
+      and request = decode(${hashRequest(key)}, 'hex')
+    union all
+    select json_build_object('event_id', e.event_id)::text
+    from sessions s join events e on e.session_nid = s.session_nid and e.request = ${numberRequest(key)}::bigint
+    where s.user_nid = ${key.userNid} and s.device_id = ${key.deviceId}`.execute(db);
   if (rows[0] === undefined) return undefined;
   const response: unknown = JSON.parse(rows[0].response);
   return isJsonObject(response) ? response : undefined;

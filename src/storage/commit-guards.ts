@@ -6,6 +6,7 @@ import {
   EVENT_COLUMNS,
   listGuarded,
   PLACE_OUTLIER,
+  REQUEST_COLUMNS,
   requestKey,
   ROOM_COLUMNS,
   TRANSACTION_COLUMNS,
@@ -32,14 +33,17 @@ export async function takeGuards(
   nowMs: number,
 ): Promise<Guards> {
   const guarded = listGuarded(rooms, nowMs);
-  const shape = shapeOf(guarded, false);
+  const shape = { ...shapeOf(guarded), requests: guarded.requests.length > 0 };
   const [, stream, taken] = await sendTogether(client, () =>
     Promise.all([
       client.query('begin'),
       client.query<{ position: number }>('update stream set position = position + $1 returning position', [
         countPositions(rooms),
       ]),
-      client.query<GuardRow>(guardText(shape), guardValues(guarded, shape)),
+      client.query<GuardRow>(guardText(shape), [
+        ...guardValues(guarded, shape),
+        ...(shape.requests ? arraysOf(REQUEST_COLUMNS, guarded.requests) : []),
+      ]),
     ]),
   );
   const passed = new Set(taken.rows.filter((row) => row.kind === 'room').map((row) => row.nid));
@@ -49,6 +53,7 @@ export async function takeGuards(
       .filter((row) => row.kind === 'transaction')
       .map((row) => JSON.stringify([row.nid, ...row.key])),
   );
+  const repeated = new Set(taken.rows.filter((row) => row.kind === 'repeated').map((row) => row.nid));
   const losses = new Map<number, RoomCommitResult>();
   for (const claim of guarded.claims) {
     if (!passed.has(claim.roomNid) || claimed.has(claim.futureNid)) continue;
@@ -57,6 +62,10 @@ export async function takeGuards(
   for (const transaction of guarded.transactions) {
     if (!passed.has(transaction.roomNid) || stored.has(requestKey(transaction))) continue;
     losses.set(transaction.roomNid, { kind: 'repeated', transaction });
+  }
+  for (const request of guarded.requests) {
+    if (repeated.has(request.eventNid))
+      losses.set(request.roomNid, { kind: 'repeated', transaction: request });
   }
   return { lastPosition: stream.rows[0]?.position ?? 0, passed, losses };
 }
@@ -72,7 +81,7 @@ export async function sendHead(
   nowMs: number,
 ): Promise<number> {
   const guarded = listGuarded(rooms, nowMs);
-  const shape = shapeOf(guarded, events.length > 0);
+  const shape = { ...shapeOf(guarded), events: events.length > 0 };
   const { rows } = await client.query<{ position: number }>(headText(shape), [
     ...guardValues(guarded, shape),
     countPositions(rooms),
@@ -83,13 +92,19 @@ export async function sendHead(
 
 /** Whether an error says that something was taken by someone else. */
 export function isGuardFailure(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === DIVISION_BY_ZERO;
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  if (error.code === UNIQUE_VIOLATION) return 'constraint' in error && error.constraint === REQUESTS;
+  return error.code === DIVISION_BY_ZERO;
 }
 
 const DIVISION_BY_ZERO = '22012';
+const UNIQUE_VIOLATION = '23505';
+/** The index by which an event knows its request. */
+const REQUESTS = 'events_by_request';
 
 interface GuardRow {
-  readonly kind: 'room' | 'future' | 'transaction';
+  readonly kind: 'room' | 'future' | 'transaction' | 'repeated';
+  /** Of a room or a future; of the user of a transaction, or the event of a request that has sent another before. */
   readonly nid: number;
   /** Device and hash of a transaction. */
   readonly key: readonly string[];
@@ -100,15 +115,17 @@ interface Shape {
   readonly makesRooms: boolean;
   readonly claims: boolean;
   readonly transactions: boolean;
+  readonly requests: boolean;
   readonly events: boolean;
 }
 
-function shapeOf({ rooms, claims, transactions }: Guarded, events: boolean): Shape {
+function shapeOf({ rooms, claims, transactions }: Guarded): Shape {
   return {
     makesRooms: rooms.some((room) => room.expectedVersion === 0),
     claims: claims.length > 0,
     transactions: transactions.length > 0,
-    events,
+    requests: false,
+    events: false,
   };
 }
 
@@ -211,17 +228,23 @@ const MADE = `
       returning room_nid
     )`;
 
-/** Says what was taken. */
+/** Says what was taken, and which requests have sent an event before. */
 function writeGuards(shape: Shape): string {
-  const { parts } = writeTaking(shape, new Parameters());
+  const parameters = new Parameters();
+  const { parts } = writeTaking(shape, parameters);
   const taken = ["select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed"];
   if (shape.claims) taken.push("select 'future', future_nid, '{}' from claimed");
   if (shape.transactions) taken.push("select 'transaction', user_nid, array[device_id, request] from stored");
+  if (shape.requests) {
+    taken.push(`select 'repeated', w.event_nid, '{}'
+      from ${parameters.rows(REQUEST_COLUMNS).source} join passed on passed.room_nid = w.room_nid
+        join events e on e.session_nid = w.session_nid and e.request = w.request`);
+  }
   return `with ${parts.join(', ')} ${taken.join(' union all ')}`;
 }
 
 /**
- * Fails unless everything was taken: an error is the only thing that stops statements that are on their way already. Parts
+ * Fails unless everything was taken, and where an event's request has sent another before: an error is the only thing that stops statements that are on their way already. Parts
  * run in the order in which they need each other: no row is locked before that of the stream, and no event is stored
  * before all is checked.
  */

@@ -1,7 +1,7 @@
-import { hashRequest, type ClientTransactionKey } from './client-transactions.ts';
+import { hashRequest, numberRequest, type ClientTransactionKey } from './client-transactions.ts';
 import type { Columns } from './columns.ts';
 import type { FutureClaim } from './future-commit.ts';
-import type { EventToInsert, RoomCommit } from './room-commit.ts';
+import type { EventToInsert, RoomCommit, SendingRequest } from './room-commit.ts';
 
 /**
  * How far from the newest position of the commit each event of each room is placed, in order; undefined for what is in no
@@ -32,13 +32,20 @@ export function placeEvents(rooms: readonly RoomCommit[]): Places {
 export interface PlacedEvent {
   readonly event: EventToInsert;
   readonly place: number | null;
+  /** The request that sent it, as a number. */
+  readonly request: string | null;
 }
 
-/** The events of a batch with their places. */
+/** The events of a batch with their places and requests. */
 export function listPlaced(rooms: readonly RoomCommit[], places: Places): PlacedEvent[] {
-  return rooms.flatMap((room) =>
-    room.events.map((event, index) => ({ event, place: places.get(room.roomNid)?.[index] ?? null })),
-  );
+  return rooms.flatMap((room) => {
+    const requests = new Map(room.requests.map((request) => [request.eventNid, numberRequest(request)]));
+    return room.events.map((event, index) => ({
+      event,
+      place: places.get(room.roomNid)?.[index] ?? null,
+      request: requests.get(event.event_nid) ?? null,
+    }));
+  });
 }
 
 interface OfRoom {
@@ -51,11 +58,15 @@ export type RoomClaim = FutureClaim & OfRoom;
 /** A request that is answered with what a room's commit brings. */
 export type RoomTransaction = RoomCommit['transactions'][number] & OfRoom;
 
+/** A request that is answered with an event of a room's commit. */
+export type RoomRequest = SendingRequest & OfRoom;
+
 /** What only one commit can have. */
 export interface Guarded {
   readonly rooms: readonly RoomCommit[];
   readonly claims: readonly RoomClaim[];
   readonly transactions: readonly RoomTransaction[];
+  readonly requests: readonly RoomRequest[];
 }
 
 /** Gathers it from a batch that is committed at `nowMs`. */
@@ -65,6 +76,9 @@ export function listGuarded(rooms: readonly RoomCommit[], nowMs: number): Guarde
     claims: rooms.flatMap(({ roomNid, claims }) => claims.map((claim) => ({ ...claim, roomNid, nowMs }))),
     transactions: rooms.flatMap(({ roomNid, transactions }) =>
       transactions.map((transaction) => ({ ...transaction, roomNid, nowMs })),
+    ),
+    requests: rooms.flatMap(({ roomNid, requests }) =>
+      requests.map((request) => ({ ...request, roomNid, nowMs })),
     ),
   };
 }
@@ -101,6 +115,13 @@ export const TRANSACTION_COLUMNS: Columns<RoomTransaction> = {
   created_ts: { type: 'bigint', of: (transaction) => transaction.nowMs },
 };
 
+export const REQUEST_COLUMNS: Columns<RoomRequest> = {
+  room_nid: { type: 'bigint', of: (request) => request.roomNid },
+  session_nid: { type: 'bigint', of: (request) => request.sessionNid },
+  event_nid: { type: 'bigint', of: (request) => request.eventNid },
+  request: { type: 'bigint', of: numberRequest },
+};
+
 export const EVENT_COLUMNS: Columns<PlacedEvent> = {
   event_nid: { type: 'bigint', of: ({ event }) => event.event_nid },
   event_id: { type: 'text', of: ({ event }) => event.event_id },
@@ -119,6 +140,7 @@ export const EVENT_COLUMNS: Columns<PlacedEvent> = {
   redacts: { type: 'text', of: ({ event }) => event.redacts },
   session_nid: { type: 'bigint', of: ({ event }) => event.session_nid },
   txn_id: { type: 'text', of: ({ event }) => event.txn_id },
+  request: { type: 'bigint', of: ({ request }) => request },
   delay_id: { type: 'text', of: ({ event }) => event.delay_id },
   rejection: { type: 'text', of: ({ event }) => event.rejection },
   json: { type: 'text', of: ({ event }) => event.json },

@@ -10,8 +10,8 @@ import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
 /**
  * Writes the changes of many rooms in one transaction: the DAG, current state, supersession of futures, the end of
  * the future that an event came from, client transactions. A room that has moved on is left out; the others go
- * through. When a future or a transaction id was taken by someone else, or somebody would have too many futures,
- * everything is undone and the culprit named.
+ * through. When a future or a transaction id was taken by someone else, a request has sent an event before, or somebody
+ * would have too many futures, everything is undone and the culprit named.
  *
  * ```
  *   lock the stream · guard rooms, then futures and transaction ids · insert events     (one statement: all there is to

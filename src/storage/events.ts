@@ -27,6 +27,8 @@ export interface EventTable {
   readonly redacts: EventId | null;
   readonly session_nid: number | null;
   readonly txn_id: string | null;
+  /** 64 bits in decimal: written and compared, and never read. */
+  readonly request: string | null;
   readonly delay_id: string | null;
   readonly rejection: string | null;
   readonly json: string;

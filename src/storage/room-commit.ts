@@ -8,7 +8,10 @@ import type { Membership } from './memberships.ts';
 import type { EncodedNode, StateRoot } from './state-node.ts';
 
 /** An event row without its position, which the commit allots when `inTimeline` says so. */
-export interface EventToInsert extends Omit<EventTable, 'position' | 'state_before' | 'state_after'> {
+export interface EventToInsert extends Omit<
+  EventTable,
+  'position' | 'state_before' | 'state_after' | 'request'
+> {
   readonly state_before: StateRoot | null;
   /** null when the same as before. */
   readonly state_after: StateRoot | null;
@@ -26,6 +29,12 @@ export interface MembershipChange {
   readonly membership: Membership;
   readonly eventNid: number;
   readonly isLocal: boolean;
+}
+
+/** A request that is remembered in its event. */
+export interface SendingRequest extends ClientTransactionKey {
+  readonly sessionNid: number;
+  readonly eventNid: number;
 }
 
 /** All that one commit changes in one room. */
@@ -47,6 +56,8 @@ export interface RoomCommit {
   readonly redactions: readonly { readonly targetNid: number; readonly redactionNid: number }[];
   readonly claims: readonly FutureClaim[];
   readonly transactions: readonly (ClientTransactionKey & { readonly response: JsonObject })[];
+  /** Requests of sessions that are answered with the id of an event that they send. */
+  readonly requests: readonly SendingRequest[];
   readonly futures: readonly NewFuture[];
   /** Slots that were taken by another event, for the futures that watch them. */
   readonly replacedSlots: readonly ReplacedSlot[];

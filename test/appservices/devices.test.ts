@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { crossSigning } from '../support/encryption.ts';
-import { registerUser, request, startTestServer, succeed, type TestServer } from '../support/server.ts';
+import {
+  registerUser,
+  request,
+  startTestServer,
+  succeed,
+  textAt,
+  type TestServer,
+} from '../support/server.ts';
 import { bridge, C, registerBridged, requestAs, succeedAs } from './bridge.ts';
 
 const ALICE = '@irc_alice:localhost';
@@ -57,6 +64,20 @@ describe('devices of the users of an application service', () => {
     await succeedAs(server, ALICE, 'POST', `${path}?device_id=PUSHED`, pusher);
     const removed = { kind: null, app_id: 'app', pushkey: 'key' };
     await succeedAs(server, ALICE, 'POST', path, removed);
+  });
+
+  it('send once for a transaction id, each of them and who names none', async () => {
+    await put('PHONE', 'a telephone');
+    const room = await succeedAs(server, ALICE, 'POST', `${C}/createRoom`, {});
+    const path = `${C}/rooms/${encodeURIComponent(textAt(room, 'room_id'))}/send/m.room.message/1`;
+    const sent = new Set<unknown>();
+    for (let round = 0; round < 2; round += 1) {
+      for (const device of ['', '?device_id=ONE', '?device_id=PHONE']) {
+        const body = { msgtype: 'm.text', body: `${round} from ${device}` };
+        sent.add((await succeedAs(server, ALICE, 'PUT', `${path}${device}`, body))['event_id']);
+      }
+    }
+    assert.equal(sent.size, 3);
   });
 
   it('are not made by naming them when a user does so', async () => {

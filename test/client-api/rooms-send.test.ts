@@ -90,6 +90,17 @@ describe('sending to a room', () => {
       assert.equal(new Set(replies.map((reply) => reply.body['event_id'])).size, 4);
     });
 
+    it('knows nothing of a device that is gone, also under the same name', async () => {
+      const roomId = await makeRoom(server, alice);
+      const phone = await logInAgain(server, alice, 'PHONE');
+      const before = await send(phone, roomId, 'first', TEXT);
+      await succeed(server, 'POST', '/_matrix/client/v3/logout', { token: phone, body: {} });
+      const anew = await logInAgain(server, alice, 'PHONE');
+      const after = await send(anew, roomId, 'first', TEXT);
+      assert.notEqual(after.body['event_id'], before.body['event_id']);
+      assert.deepEqual((await send(anew, roomId, 'first', TEXT)).body, after.body);
+    });
+
     it('spends no transaction on a refusal', async () => {
       const roomId = await makeRoom(server, alice);
       assert.deepEqual(refusalOf(await send(bob, roomId, 'retry', TEXT)), FORBIDDEN);

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Database } from '../../src/storage/database.ts';
 import { migrate, MIGRATIONS_DIRECTORY, readMigrations } from '../../src/storage/migrations.ts';
+import { findTransactionResponse, hashRequest } from '../../src/storage/client-transactions.ts';
 import { countUnread, listNotifications } from '../../src/storage/notifications.ts';
 import { createLog } from '../../src/util/log.ts';
+import { deviceId } from '../support/accounts.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 const log = createLog({ level: 'silent' });
@@ -204,5 +206,41 @@ describe('migrations', () => {
         ['33', '', '1'],
       ],
     );
+  });
+
+  it('keep the answers to requests, with the event that was sent where there is one (0024)', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    const { db, pool } = test.database;
+    await migrateUpTo(test.database, 23);
+    await pool.query(`
+      insert into users (user_nid, user_id) overriding system value values (1, '@a:x');
+      insert into accounts (user_nid, is_guest, is_admin, created_ts) values (1, false, false, 0);
+      insert into devices (user_nid, device_id, created_ts) values (1, 'D', 0);
+      insert into sessions (session_nid, user_nid, device_id, created_ts) overriding system value values (7, 1, 'D', 0);
+      insert into events
+        (event_nid, event_id, room_nid, status, depth, origin_server_ts, sender_nid, type, json, session_nid, txn_id)
+      values
+        (1, '$sent', 1, 0, 1, 0, 1, 'm.room.message', '{}', 7, 't'),
+        (2, '$bridged', 1, 0, 1, 0, 1, 'm.room.message', '{}', -1, 't')`);
+    const responses: Readonly<Record<string, object>> = {
+      'send/sent': { event_id: '$sent' },
+      'send/bridged': { event_id: '$bridged' },
+      'send/pretended': { event_id: '$never' },
+      delayed: { delay_id: 'd', event_id: '$sent' },
+      toDevice: {},
+    };
+    const keyOf = (endpoint: string) => ({ userNid: 1, deviceId: deviceId('D'), endpoint, txnId: 't' });
+    for (const [endpoint, response] of Object.entries(responses)) {
+      await pool.query(`insert into client_transactions values (1, 'D', $1, 0, decode($2, 'hex'))`, [
+        JSON.stringify(response),
+        hashRequest(keyOf(endpoint)),
+      ]);
+    }
+    await migrate(test.database, MIGRATIONS_DIRECTORY, log);
+    for (const [endpoint, response] of Object.entries(responses))
+      assert.deepEqual(await findTransactionResponse(db, keyOf(endpoint)), response);
+    assert.equal(await findTransactionResponse(db, keyOf('send/other')), undefined);
+    const { rows } = await pool.query('select count(*) from client_transactions');
+    assert.deepEqual(rows, [{ count: 4 }]);
   });
 });
