@@ -244,9 +244,9 @@ function writeGuards(shape: Shape): string {
 }
 
 /**
- * Fails unless everything was taken, and where an event's request has sent another before: an error is the only thing that stops statements that are on their way already. Parts
- * run in the order in which they need each other: no row is locked before that of the stream, and no event is stored
- * before all is checked.
+ * Fails unless everything was taken, and where an event's request has sent another before: an error is the only thing that
+ * stops statements that are on their way already. Parts run in the order in which they need each other: no row is locked
+ * before that of the stream, and no event is stored before all is checked.
  */
 function writeHead(shape: Shape): string {
   const parameters = new Parameters();

@@ -8,7 +8,7 @@ import { fuzz, type FuzzReport } from './fuzz.ts';
 const MEBIBYTE = 1024 * 1024;
 /**
  * What may be in use at the end beyond what was at half way. A server keeps 5,000 rooms at hand; some 500 are made in half of
- * 100,000 requests, and take about 30 KiB each with all that is remembered of their events and members. A leak of 1 KiB for
+ * 100,000 requests, and take some 25 KiB each with all that is remembered of their events and members. A leak of 1 KiB for
  * each request would be 50 MiB.
  */
 const GROWTH_ALLOWED = 24 * MEBIBYTE;
