@@ -1,7 +1,11 @@
 import type { CacheUse } from '../util/counted-cache.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Log } from '../util/log.ts';
-import { findTransactionResponse, type ClientTransactionKey } from '../storage/client-transactions.ts';
+import {
+  findTransactionResponse,
+  numberRequest,
+  type ClientTransactionKey,
+} from '../storage/client-transactions.ts';
 import type { RoomCommit, RoomCommitResult, SendingRequest } from '../storage/room-commit.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
 import type { Committer } from './committer.ts';
@@ -46,6 +50,8 @@ interface Waiting {
 }
 
 interface Decided extends Waiting {
+  /** The number of its request, when that has a transaction id. */
+  readonly request: string | undefined;
   readonly changes: readonly RoomChange[];
   readonly events: readonly ProposedEvent[];
 }
@@ -136,8 +142,10 @@ export class RoomQueue {
     let snapshot = start;
     while (decided.length < MOST_PROPOSALS_IN_COMMIT) {
       const [next] = this.#waiting;
-      if (next === undefined || decided.some((other) => excludeEachOther(other.proposal, next.proposal)))
-        break;
+      if (next === undefined) break;
+      const { transaction } = next.proposal;
+      const candidate = { ...next, request: transaction && numberRequest(transaction.key) };
+      if (decided.some((other) => excludeEachOther(other, candidate))) break;
       const decision = await decideProposal(this.#deps, snapshot, next.proposal);
       if (decision.kind === 'flush') {
         if (decided.length === 0)
@@ -160,7 +168,7 @@ export class RoomQueue {
       } else if (decision.changes.length === 0 && !writesAnything(next.proposal)) {
         next.resolve({ kind: 'committed', events: decision.events });
       } else {
-        decided.push({ ...next, changes: decision.changes, events: decision.events });
+        decided.push({ ...candidate, changes: decision.changes, events: decision.events });
       }
     }
     return snapshot;
@@ -231,7 +239,7 @@ export class RoomQueue {
       culprit.resolve({ kind: result.kind === 'too-many-futures' ? result.kind : 'future-gone' });
       return;
     }
-    const response = await findTransactionResponse(this.#deps.db, result.transaction);
+    const response = result.response ?? (await findTransactionResponse(this.#deps.db, result.transaction));
     if (response === undefined) this.#waiting.unshift(culprit);
     else culprit.resolve({ kind: 'repeated', response });
   }
@@ -254,10 +262,17 @@ function isSameRequest(a: ClientTransactionKey | undefined, b: ClientTransaction
 }
 
 /** Two ends of one future, or one request twice, must not share a commit: the first decides about the second. */
-function excludeEachOther(a: Proposal, b: Proposal): boolean {
-  if (a.resolves !== undefined && a.resolves.futureNid === b.resolves?.futureNid) return true;
-  return b.transaction !== undefined && isSameRequest(a.transaction?.key, b.transaction.key);
+function excludeEachOther(a: Numbered, b: Numbered): boolean {
+  const { resolves, transaction } = a.proposal;
+  if (resolves !== undefined && resolves.futureNid === b.proposal.resolves?.futureNid) return true;
+  return (
+    a.request !== undefined &&
+    a.request === b.request &&
+    transaction?.key.userNid === b.proposal.transaction?.key.userNid
+  );
 }
+
+type Numbered = Pick<Decided, 'proposal' | 'request'>;
 
 function additionsOf(
   decided: readonly Decided[],
@@ -282,13 +297,13 @@ function additionsOf(
 }
 
 /** The request of a session that is answered with the event that it sends: the event remembers it. */
-function requestOf({ proposal, changes, events: [event] }: Decided): SendingRequest[] {
+function requestOf({ proposal, request, changes, events: [event] }: Decided): SendingRequest[] {
   const { transaction } = proposal;
-  if (transaction === undefined || transaction.response !== undefined) return [];
+  if (transaction === undefined || request === undefined || transaction.response !== undefined) return [];
   const sessionNid = changes.find((change) => change.nid === event?.nid)?.intent?.session?.sessionNid;
   // What an application service sends belongs to no session, though it may name a device.
   if (event === undefined || sessionNid === undefined || sessionNid <= 0) return [];
-  return [{ ...transaction.key, sessionNid, eventNid: event.nid }];
+  return [{ ...transaction.key, sessionNid, eventNid: event.nid, request }];
 }
 
 function nameFirst([event]: readonly ProposedEvent[]): JsonObject {

@@ -36,10 +36,16 @@ export function hashRequest({ endpoint, txnId }: RequestName): string {
   return hash('sha256', `${endpoint}\n${txnId}`, 'hex').slice(0, HASH_DIGITS);
 }
 
-/** What stands for it in the event that it sent: 64 bits of the same as a decimal number. */
+/** What stands for it in the event that it sent: the first 64 bits of the same, as a decimal number. */
 export function numberRequest({ endpoint, txnId }: RequestName): string {
   return hash('sha256', `${endpoint}\n${txnId}`, 'buffer').readBigInt64BE().toString();
 }
+
+/** SQL: that no event remembers the request of a row `w` with `user_nid`, `device_id` and `request`, a text of {@link hashRequest}. */
+export const SENT_NO_EVENT = `not exists (
+  select from sessions s
+    join events e on e.session_nid = s.session_nid and e.request = ('x' || left(w.request, 16))::bit(64)::bigint
+  where s.user_nid = w.user_nid and s.device_id = w.device_id)`;
 
 /** The answer that was given to the same request before: the event of the device's session that it sent, or what was stored. */
 export async function findTransactionResponse(
@@ -48,8 +54,7 @@ export async function findTransactionResponse(
 ): Promise<JsonObject | undefined> {
   const { rows } = await sql<{ response: string }>`
     select response from client_transactions
-    where user_nid = ${key.userNid} and device_id = ${key.deviceId}
-      and request = decode(${hashRequest(key)}, 'hex')
+    where user_nid = ${key.userNid} and device_id = ${key.deviceId} and request = decode(${hashRequest(key)}, 'hex')
     union all
     select json_build_object('event_id', e.event_id)::text
     from sessions s join events e on e.session_nid = s.session_nid and e.request = ${numberRequest(key)}::bigint

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { EventId } from '../matrix/identifiers.ts';
+import { SENT_NO_EVENT } from './client-transactions.ts';
 import { arraysOf, sourceOf, valuesIn, type Columns } from './columns.ts';
 import {
   CLAIM_COLUMNS,
@@ -12,6 +14,7 @@ import {
   TRANSACTION_COLUMNS,
   type Guarded,
   type PlacedEvent,
+  type RoomRequest,
 } from './commit-rows.ts';
 import { sendTogether } from './cork.ts';
 import type { RoomCommit, RoomCommitResult } from './room-commit.ts';
@@ -33,17 +36,15 @@ export async function takeGuards(
   nowMs: number,
 ): Promise<Guards> {
   const guarded = listGuarded(rooms, nowMs);
-  const shape = { ...shapeOf(guarded), requests: guarded.requests.length > 0 };
-  const [, stream, taken] = await sendTogether(client, () =>
+  const shape = shapeOf(guarded, false);
+  const [, stream, taken, repeated] = await sendTogether(client, () =>
     Promise.all([
       client.query('begin'),
       client.query<{ position: number }>('update stream set position = position + $1 returning position', [
         countPositions(rooms),
       ]),
-      client.query<GuardRow>(guardText(shape), [
-        ...guardValues(guarded, shape),
-        ...(shape.requests ? arraysOf(REQUEST_COLUMNS, guarded.requests) : []),
-      ]),
+      client.query<GuardRow>(guardText(shape), guardValues(guarded, shape)),
+      client.query<RepeatedRow>(FIND_REPEATED, arraysOf(REQUEST_COLUMNS, guarded.requests)),
     ]),
   );
   const passed = new Set(taken.rows.filter((row) => row.kind === 'room').map((row) => row.nid));
@@ -53,7 +54,6 @@ export async function takeGuards(
       .filter((row) => row.kind === 'transaction')
       .map((row) => JSON.stringify([row.nid, ...row.key])),
   );
-  const repeated = new Set(taken.rows.filter((row) => row.kind === 'repeated').map((row) => row.nid));
   const losses = new Map<number, RoomCommitResult>();
   for (const claim of guarded.claims) {
     if (!passed.has(claim.roomNid) || claimed.has(claim.futureNid)) continue;
@@ -63,11 +63,45 @@ export async function takeGuards(
     if (!passed.has(transaction.roomNid) || stored.has(requestKey(transaction))) continue;
     losses.set(transaction.roomNid, { kind: 'repeated', transaction });
   }
-  for (const request of guarded.requests) {
-    if (repeated.has(request.eventNid))
-      losses.set(request.roomNid, { kind: 'repeated', transaction: request });
-  }
+  for (const [roomNid, loss] of listRepeated(guarded.requests, repeated.rows))
+    if (passed.has(roomNid)) losses.set(roomNid, loss);
   return { lastPosition: stream.rows[0]?.position ?? 0, passed, losses };
+}
+
+interface RepeatedRow {
+  readonly event_nid: number;
+  /** What the request sent before. */
+  readonly event_id: EventId;
+}
+
+const FIND_REPEATED = `
+  select w.event_nid, e.event_id
+  from ${sourceOf(REQUEST_COLUMNS, 1)} join events e on e.session_nid = w.session_nid and e.request = w.request`;
+
+/** The rooms with requests that have sent an event before, and those with a request that is also in another room of the batch. */
+function listRepeated(
+  requests: readonly RoomRequest[],
+  rows: readonly RepeatedRow[],
+): Map<number, RoomCommitResult> {
+  const sent = new Map(rows.map((row) => [row.event_nid, row.event_id]));
+  const seen = new Set<string>();
+  const losses = new Map<number, RoomCommitResult>();
+  for (const request of requests) {
+    const eventId = sent.get(request.eventNid);
+    const name = `${request.sessionNid} ${request.request}`;
+    if (eventId !== undefined) {
+      losses.set(request.roomNid, {
+        kind: 'repeated',
+        transaction: request,
+        response: { event_id: eventId },
+      });
+    } else if (seen.has(name)) {
+      // Paths that were searched for until they had the same number: the other goes first.
+      losses.set(request.roomNid, { kind: 'stale' });
+    }
+    seen.add(name);
+  }
+  return losses;
 }
 
 /**
@@ -81,7 +115,7 @@ export async function sendHead(
   nowMs: number,
 ): Promise<number> {
   const guarded = listGuarded(rooms, nowMs);
-  const shape = { ...shapeOf(guarded), events: events.length > 0 };
+  const shape = shapeOf(guarded, events.length > 0);
   const { rows } = await client.query<{ position: number }>(headText(shape), [
     ...guardValues(guarded, shape),
     countPositions(rooms),
@@ -103,8 +137,7 @@ const UNIQUE_VIOLATION = '23505';
 const REQUESTS = 'events_by_request';
 
 interface GuardRow {
-  readonly kind: 'room' | 'future' | 'transaction' | 'repeated';
-  /** Of a room or a future; of the user of a transaction, or the event of a request that has sent another before. */
+  readonly kind: 'room' | 'future' | 'transaction';
   readonly nid: number;
   /** Device and hash of a transaction. */
   readonly key: readonly string[];
@@ -115,17 +148,15 @@ interface Shape {
   readonly makesRooms: boolean;
   readonly claims: boolean;
   readonly transactions: boolean;
-  readonly requests: boolean;
   readonly events: boolean;
 }
 
-function shapeOf({ rooms, claims, transactions }: Guarded): Shape {
+function shapeOf({ rooms, claims, transactions }: Guarded, events: boolean): Shape {
   return {
     makesRooms: rooms.some((room) => room.expectedVersion === 0),
     claims: claims.length > 0,
     transactions: transactions.length > 0,
-    requests: false,
-    events: false,
+    events,
   };
 }
 
@@ -211,6 +242,7 @@ function writeTaking(shape: Shape, parameters: Parameters, first?: string): Taki
       insert into client_transactions (user_nid, device_id, request, response, created_ts)
       select w.user_nid, w.device_id, decode(w.request, 'hex'), w.response, w.created_ts
       from ${transactions.source} join passed on passed.room_nid = w.room_nid
+      where ${SENT_NO_EVENT}
       on conflict do nothing
       returning user_nid, device_id, encode(request, 'hex') as request
     )`);
@@ -228,24 +260,18 @@ const MADE = `
       returning room_nid
     )`;
 
-/** Says what was taken, and which requests have sent an event before. */
+/** Says what was taken. */
 function writeGuards(shape: Shape): string {
-  const parameters = new Parameters();
-  const { parts } = writeTaking(shape, parameters);
+  const { parts } = writeTaking(shape, new Parameters());
   const taken = ["select 'room' as kind, room_nid as nid, '{}'::text[] as key from passed"];
   if (shape.claims) taken.push("select 'future', future_nid, '{}' from claimed");
   if (shape.transactions) taken.push("select 'transaction', user_nid, array[device_id, request] from stored");
-  if (shape.requests) {
-    taken.push(`select 'repeated', w.event_nid, '{}'
-      from ${parameters.rows(REQUEST_COLUMNS).source} join passed on passed.room_nid = w.room_nid
-        join events e on e.session_nid = w.session_nid and e.request = w.request`);
-  }
   return `with ${parts.join(', ')} ${taken.join(' union all ')}`;
 }
 
 /**
- * Fails unless everything was taken, and where an event's request has sent another before: an error is the only thing that
- * stops statements that are on their way already. Parts run in the order in which they need each other: no row is locked
+ * Fails unless everything was taken, and where a request has sent an event before: an error is the only thing that stops
+ * statements that are on their way already. Parts run in the order in which they need each other: no row is locked
  * before that of the stream, and no event is stored before all is checked.
  */
 function writeHead(shape: Shape): string {

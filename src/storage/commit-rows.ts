@@ -1,4 +1,4 @@
-import { hashRequest, numberRequest, type ClientTransactionKey } from './client-transactions.ts';
+import { hashRequest, type ClientTransactionKey } from './client-transactions.ts';
 import type { Columns } from './columns.ts';
 import type { FutureClaim } from './future-commit.ts';
 import type { EventToInsert, RoomCommit, SendingRequest } from './room-commit.ts';
@@ -39,7 +39,7 @@ export interface PlacedEvent {
 /** The events of a batch with their places and requests. */
 export function listPlaced(rooms: readonly RoomCommit[], places: Places): PlacedEvent[] {
   return rooms.flatMap((room) => {
-    const requests = new Map(room.requests.map((request) => [request.eventNid, numberRequest(request)]));
+    const requests = new Map(room.requests.map((request) => [request.eventNid, request.request]));
     return room.events.map((event, index) => ({
       event,
       place: places.get(room.roomNid)?.[index] ?? null,
@@ -119,7 +119,7 @@ export const REQUEST_COLUMNS: Columns<RoomRequest> = {
   room_nid: { type: 'bigint', of: (request) => request.roomNid },
   session_nid: { type: 'bigint', of: (request) => request.sessionNid },
   event_nid: { type: 'bigint', of: (request) => request.eventNid },
-  request: { type: 'bigint', of: numberRequest },
+  request: { type: 'bigint', of: (request) => request.request },
 };
 
 export const EVENT_COLUMNS: Columns<PlacedEvent> = {

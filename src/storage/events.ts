@@ -27,7 +27,7 @@ export interface EventTable {
   readonly redacts: EventId | null;
   readonly session_nid: number | null;
   readonly txn_id: string | null;
-  /** 64 bits in decimal: written and compared, and never read. */
+  /** Of `numberRequest`, too long for a number here: written and compared, and never read. */
   readonly request: string | null;
   readonly delay_id: string | null;
   readonly rejection: string | null;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventId } from '../matrix/identifiers.ts';
 import type { JsonObject } from '../util/json.ts';
-import { hashRequest, type ClientTransactionKey } from './client-transactions.ts';
+import { hashRequest, SENT_NO_EVENT, type ClientTransactionKey } from './client-transactions.ts';
 import { unnested } from './columns.ts';
 import { sendTogether } from './cork.ts';
 import type { Database } from './database.ts';
@@ -168,7 +168,10 @@ async function takeTransaction(
 
 const TAKE_TRANSACTION = `
   insert into client_transactions (user_nid, device_id, request, response, created_ts)
-  values ($1, $2, decode($3, 'hex'), $4, $5) on conflict do nothing returning 1`;
+  select w.user_nid, w.device_id, decode(w.request, 'hex'), $4, $5
+  from (values ($1::bigint, $2::text, $3::text)) as w (user_nid, device_id, request)
+  where ${SENT_NO_EVENT}
+  on conflict do nothing returning 1`;
 
 /**
  * Ends the pending futures that watched a slot which is now held by another event, and those whose slot another user

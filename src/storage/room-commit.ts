@@ -35,6 +35,8 @@ export interface MembershipChange {
 export interface SendingRequest extends ClientTransactionKey {
   readonly sessionNid: number;
   readonly eventNid: number;
+  /** Its `numberRequest`. */
+  readonly request: string;
 }
 
 /** All that one commit changes in one room. */
@@ -72,6 +74,11 @@ export type RoomCommitResult =
   | { readonly kind: 'committed'; readonly positions: readonly (number | undefined)[] }
   | { readonly kind: 'stale' }
   | { readonly kind: 'claim-lost'; readonly futureNid: number }
-  | { readonly kind: 'repeated'; readonly transaction: ClientTransactionKey }
+  | {
+      readonly kind: 'repeated';
+      readonly transaction: ClientTransactionKey;
+      /** The answer, where it came to hand. */
+      readonly response?: JsonObject;
+    }
   | { readonly kind: 'too-many-futures'; readonly futureNid: number }
   | { readonly kind: 'undone' };

@@ -1,6 +1,3 @@
-/** So many changes are looked through, one by one, at the most. */
-const MOST_CHANGES = 10_000;
-
 interface Change {
   readonly nid: number;
   /** At most here; not before that of the change noted before it. */
@@ -14,33 +11,40 @@ interface Change {
 export class NewestPositions {
   readonly #newest = new Map<number, number>();
   readonly #max: number;
+  readonly #mostChanges: number;
   #floor: number;
   /** The last changes, in the order in which they were noted; all of them after `#changesAfter`. */
   #changes: Change[] = [];
   #changesAfter: number;
 
-  /** `floor`: every change after it will be noted. `max`: how many are kept. */
-  constructor(floor: number, max: number) {
+  /**
+   * `floor`: every change after it will be noted. `max`: of how many rooms the newest position is kept. `mostChanges`: so many
+   * of the last changes are kept in order, for {@link listChanged}; it is right without any, and slower.
+   */
+  constructor(floor: number, max: number, mostChanges = 0) {
     this.#floor = floor;
     this.#max = max;
+    this.#mostChanges = mostChanges;
     this.#changesAfter = floor;
   }
 
   /** Notes that something happened at a position, or before it. */
   note(nids: readonly number[], position: number): void {
     for (const nid of nids) {
-      const newest = Math.max(this.#newest.get(nid) ?? position, position);
+      // What is not among them may have changed up to the floor.
+      const newest = Math.max(this.#newest.get(nid) ?? this.#floor, position);
       // Set anew, so that the map's order is that of the last change.
       this.#newest.delete(nid);
       this.#newest.set(nid, newest);
-      this.#changes.push({ nid, position: Math.max(position, this.#changes.at(-1)?.position ?? position) });
+      const last = this.#changes.at(-1)?.position ?? this.#changesAfter;
+      this.#changes.push({ nid, position: Math.max(position, last) });
     }
     for (const [nid, oldest] of this.#newest) {
       if (this.#newest.size <= this.#max) break;
       this.#newest.delete(nid);
       this.#floor = Math.max(this.#floor, oldest);
     }
-    if (this.#changes.length > 2 * MOST_CHANGES) this.#forgetChanges();
+    if (this.#changes.length > 2 * this.#mostChanges) this.#forgetChanges();
   }
 
   /** Whether all that happened after a position is still at hand. */
@@ -79,7 +83,8 @@ export class NewestPositions {
   }
 
   #forgetChanges(): void {
-    this.#changesAfter = this.#changes.at(-MOST_CHANGES - 1)?.position ?? this.#changesAfter;
-    this.#changes = this.#changes.slice(-MOST_CHANGES);
+    const kept = this.#changes.length - this.#mostChanges;
+    this.#changesAfter = this.#changes[kept - 1]?.position ?? this.#changesAfter;
+    this.#changes = this.#changes.slice(kept);
   }
 }

@@ -14,6 +14,7 @@ import { UserRooms } from './user-rooms.ts';
 import { Waiters } from './waiters.ts';
 
 const MOST_ROOMS_AT_HAND = 100_000;
+const MOST_CHANGES_AT_HAND = 10_000;
 const MOST_USERS_AT_HAND = 100_000;
 const MOST_MEMBERSHIPS_AT_HAND = 300_000;
 const MOST_SUMMARIES_AT_HAND = 10_000;
@@ -50,9 +51,10 @@ export class SyncFeed implements Disposable {
     this.#hub = deps.hub;
     this.waiters = new Waiters(deps);
     this.reads = new SharedReads(deps.db, () => deps.hub.toldUpTo);
-    this.#newest = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
-    this.#newestEphemera = new NewestPositions(deps.hub.toldUpTo, MOST_ROOMS_AT_HAND);
-    this.#newestOfUsers = new NewestPositions(deps.hub.toldUpTo, MOST_USERS_AT_HAND);
+    const { toldUpTo } = deps.hub;
+    this.#newest = new NewestPositions(toldUpTo, MOST_ROOMS_AT_HAND, MOST_CHANGES_AT_HAND);
+    this.#newestEphemera = new NewestPositions(toldUpTo, MOST_ROOMS_AT_HAND, MOST_CHANGES_AT_HAND);
+    this.#newestOfUsers = new NewestPositions(toldUpTo, MOST_USERS_AT_HAND);
     this.#unsubscribe = deps.hub.subscribe((change) => this.#hear(change));
   }
 

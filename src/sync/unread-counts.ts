@@ -25,14 +25,15 @@ export async function addUnreadCounts(
   const listed = new Set(parts.flatMap((part) => [...(part.rooms?.join?.keys() ?? [])]));
   const changeable = since === undefined ? new Set<number>() : await listRoomsWithChanges(scope, since);
   if (listed.size === 0 && changeable.size === 0) return {};
-  // The count that an event leads to is to be in the same answer as the event.
-  await deps.catchUpPush(upTo);
   const asked = scope.standings.all.filter(
     (room) =>
       (listed.has(room.roomId) || changeable.has(room.roomNid)) &&
       isJoined(room) &&
       admitsRoom(scope.filter.room, room.roomId),
   );
+  if (asked.length === 0) return {};
+  // The count that an event leads to is to be in the same answer as the event.
+  await deps.catchUpPush(upTo);
   const others = asked.filter((room) => !listed.has(room.roomId)).map((room) => room.roomNid);
   const [changed, counts] = await Promise.all([
     listRoomsWithCountChanges(deps.db, viewer.userNid, others, since ?? 0, upTo),

@@ -71,6 +71,7 @@ export class Waiter implements Disposable {
 
   /** From now on waits for what happens in these rooms, and in no others. */
   watch(roomNids: Iterable<number>): void {
+    if (roomNids === this.#roomNids) return;
     for (const roomNid of this.#roomNids) removeFrom(this.#parts.rooms, roomNid, this);
     for (const roomNid of roomNids) addTo(this.#parts.rooms, roomNid, this);
     this.#roomNids = roomNids;

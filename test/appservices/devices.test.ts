@@ -8,7 +8,7 @@ import {
   textAt,
   type TestServer,
 } from '../support/server.ts';
-import { bridge, C, registerBridged, requestAs, succeedAs } from './bridge.ts';
+import { AS_TOKEN, bridge, C, registerBridged, requestAs, succeedAs } from './bridge.ts';
 
 const ALICE = '@irc_alice:localhost';
 
@@ -78,6 +78,28 @@ describe('devices of the users of an application service', () => {
       }
     }
     assert.equal(sent.size, 3);
+  });
+
+  it('do not send again for a service what the session that it opened has sent', async () => {
+    const identifier = { type: 'm.id.user', user: 'irc_alice' };
+    const login = { type: 'm.login.application_service', identifier, device_id: 'SESSION' };
+    const body = { ...login, initial_device_display_name: 'a session' };
+    const token = textAt(
+      await succeed(server, 'POST', `${C}/login`, { token: AS_TOKEN, body }),
+      'access_token',
+    );
+    const room = await succeedAs(server, ALICE, 'POST', `${C}/createRoom`, {});
+    const path = `${C}/rooms/${encodeURIComponent(textAt(room, 'room_id'))}/send/m.room.message`;
+    const send = async (txnId: string, asService: boolean): Promise<unknown> => {
+      server.clock.advance(1);
+      const content = { msgtype: 'm.text', body: 'hello' };
+      const sent = asService
+        ? await succeedAs(server, ALICE, 'PUT', `${path}/${txnId}?device_id=SESSION`, content)
+        : await succeed(server, 'PUT', `${path}/${txnId}`, { token, body: content });
+      return sent['event_id'];
+    };
+    const sent = await send('one', false);
+    assert.deepEqual([await send('one', true), await send('one', false)], [sent, sent]);
   });
 
   it('are not made by naming them when a user does so', async () => {

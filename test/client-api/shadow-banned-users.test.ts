@@ -79,9 +79,19 @@ describe('a shadow-banned user', () => {
     await ban();
     const path = pathOf(roomId, 'send', 'm.room.message', 'once');
     const first = await ask('PUT', path, { msgtype: 'm.text', body: 'spam' });
+    server.clock.advance(1);
     assert.deepEqual((await ask('PUT', path, { msgtype: 'm.text', body: 'spam' })).body, first.body);
-    await ban(false);
-    assert.deepEqual((await ask('PUT', path, { msgtype: 'm.text', body: 'spam' })).body, first.body);
+    assert.ok(!(await readBy(alice, roomId)).includes('spam'));
+  });
+
+  it('gets the same answer to a request of before', async () => {
+    const roomId = await makeSharedRoom(server, alice, bob);
+    const path = pathOf(roomId, 'send', 'm.room.message', 'once');
+    const first = await ask('PUT', path, { msgtype: 'm.text', body: 'fine' });
+    await ban();
+    server.clock.advance(1);
+    assert.deepEqual((await ask('PUT', path, { msgtype: 'm.text', body: 'fine' })).body, first.body);
+    assert.equal((await readBy(alice, roomId)).filter((text) => text === 'fine').length, 1);
   });
 
   it('is refused what anybody would be refused', async () => {

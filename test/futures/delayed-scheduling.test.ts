@@ -52,6 +52,23 @@ describe('delayed events are scheduled', () => {
     assert.deepEqual(await server.get(`${C}${roomPath}/state/org.example.state/k`, bob), { a: 1 });
   });
 
+  it('once for one transaction id, beside a plain send that came later with the same, and not after one', async () => {
+    const { server, bob, roomId, roomPath } = scene();
+    const send = async (txnId: string, query: string) => {
+      const path = `${C}${roomPath}/send/m.room.message/${txnId}${query}`;
+      return (await server.ask('PUT', path, bob, CONTENT)).body;
+    };
+    const delayed = await send('both', `?${DELAY}=1000`);
+    const plain = await send('both', '');
+    assert.deepEqual([Object.keys(delayed), Object.keys(plain)], [['delay_id'], ['event_id']]);
+    assert.deepEqual([await send('both', `?${DELAY}=1000`), await send('both', '')], [delayed, plain]);
+    const sent = await send('sent', '');
+    assert.deepEqual(await send('sent', `?${DELAY}=1000`), sent);
+    assert.equal((await server.bodies(roomId, bob)).length, 2);
+    await server.advance(1_000);
+    assert.equal((await server.bodies(roomId, bob)).length, 3);
+  });
+
   it('once for one transaction id, even when the repeat has no body', async () => {
     const { server, bob, roomId, roomPath } = scene();
     for (const path of [

@@ -3,8 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { ROOM_VERSIONS } from '../../src/matrix/room-version.ts';
+import { clientIntent } from '../../src/rooms/client-intent.ts';
+import type { Outcome } from '../../src/rooms/intent.ts';
+import { deviceId } from '../support/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { localUser, makePipeline, type TestPipeline } from '../support/pipeline.ts';
+import { localUser, makePipeline, SERVER_NAME, type TestPipeline } from '../support/pipeline.ts';
 
 const alice = localUser('alice');
 const bob = localUser('bob');
@@ -55,6 +58,48 @@ describe('the pipeline', () => {
       content: { msgtype: 'm.text', body: '' },
     });
     assert.ok(outcome.kind === 'refused' && outcome.error.errcode === 'M_FORBIDDEN');
+  });
+
+  describe('remembers the request of a session in its event', () => {
+    const send = (roomId: RoomId, txnId: string, device = 'GONE'): Promise<Outcome> => {
+      const { clock, random } = test;
+      clock.advance(1);
+      const event = { type: 'm.room.message', stateKey: undefined, content: { body: device } };
+      // No such session is stored.
+      const session = { sessionNid: 77, txnId };
+      const intent = clientIntent({ clock, random, serverName: SERVER_NAME }, alice, event, { session });
+      const key = { userNid: 1, deviceId: deviceId(device), endpoint: 'send', txnId };
+      return test.pipeline.submit({ roomId, intents: [intent], transaction: { key } });
+    };
+    const eventIdOf = (outcome: Outcome): unknown =>
+      outcome.kind === 'repeated'
+        ? outcome.response['event_id']
+        : outcome.kind === 'committed' && outcome.events[0]?.event.eventId;
+
+    it('and answers a repeat with that, also when the session is gone', async () => {
+      const roomId = await test.createRoom(alice);
+      const first = await send(roomId, 'once');
+      const [repeat, other] = await Promise.all([send(roomId, 'once'), test.send(roomId, alice, 'other')]);
+      assert.deepEqual([first.kind, repeat.kind], ['committed', 'repeated']);
+      assert.equal(eventIdOf(repeat), eventIdOf(first));
+      assert.deepEqual(other.event.prevEvents, [eventIdOf(first)]);
+    });
+
+    it('and holds up nobody where several look the same', async () => {
+      const [one, two] = [await test.createRoom(alice), await test.createRoom(alice)];
+      for (let round = 0; round < 10; round += 1) {
+        // The same number for two rooms, and in one of them for what seems to be another device.
+        const [others, ...same] = await Promise.all([
+          Promise.all([one, two].map((roomId) => test.send(roomId, alice, 'other'))),
+          send(one, `${round}`),
+          send(two, `${round}`),
+          send(one, `${round}`, 'OTHER'),
+        ]);
+        assert.equal(others.length, 2);
+        assert.equal(same.filter((outcome) => outcome.kind === 'committed').length, 1);
+        assert.equal(new Set(same.map(eventIdOf)).size, 1);
+      }
+    });
   });
 
   it('makes no new event of state that is so already', async () => {
