@@ -41,13 +41,13 @@ export function numberRequest({ endpoint, txnId }: RequestName): string {
   return hash('sha256', `${endpoint}\n${txnId}`, 'buffer').readBigInt64BE().toString();
 }
 
-/** SQL: that no event remembers the request of a row `w` with `user_nid`, `device_id` and `request`, a text of {@link hashRequest}. */
+/** SQL: that no event remembers the request of a row `w`: `user_nid`, `device_id` and `request`, a text of {@link hashRequest}. */
 export const SENT_NO_EVENT = `not exists (
   select from sessions s
     join events e on e.session_nid = s.session_nid and e.request = ('x' || left(w.request, 16))::bit(64)::bigint
   where s.user_nid = w.user_nid and s.device_id = w.device_id)`;
 
-/** The answer that was given to the same request before: the event of the device's session that it sent, or what was stored. */
+/** The answer that was given to the same request before: what was stored, or the event of the device's session that it sent. */
 export async function findTransactionResponse(
   db: Db,
   key: ClientTransactionKey,

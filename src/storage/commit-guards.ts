@@ -78,7 +78,7 @@ const FIND_REPEATED = `
   select w.event_nid, e.event_id
   from ${sourceOf(REQUEST_COLUMNS, 1)} join events e on e.session_nid = w.session_nid and e.request = w.request`;
 
-/** The rooms with requests that have sent an event before, and those with a request that is also in another room of the batch. */
+/** The rooms with requests that have sent an event before, and those with one that is in another room of the batch as well. */
 function listRepeated(
   requests: readonly RoomRequest[],
   rows: readonly RepeatedRow[],

@@ -36,7 +36,7 @@ export interface SyncScope {
   readonly stateAfter: StateAfterKey | undefined;
   /** The position that the answer's `next_batch` stands for. */
   readonly upTo: number;
-  /** What the user is in all rooms that they have anything to do with; forgotten ones are left out for a client that knows nothing. */
+  /** In all rooms that the user has anything to do with; forgotten ones are left out for a client that knows nothing. */
   readonly standings: Standings;
   /** The waiting messages up to `upTo`. */
   readonly messages: readonly WaitingMessage[];
