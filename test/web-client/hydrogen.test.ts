@@ -13,8 +13,8 @@ describe('Hydrogen in Chromium', () => {
     this.timeout(PATIENCE_MS);
     const program = findChromium(process.env['PATH'] ?? '');
     if (program === undefined) {
-      // A browser comes with the system, not with npm, and `npm test` must pass without it. `.ci/run` installs one.
       console.log('      Chromium is not installed, so no web client is tested.');
+      // No npm package brings a browser, and `npm test` asks for nothing but npm. `.ci/run` installs one, so that this runs there.
       this.skip();
     }
     const work = await mkdtemp(join(tmpdir(), 'morrow-web-'));
