@@ -20,7 +20,7 @@ export interface PrepareDeps {
   readonly internUsers: (userIds: readonly UserId[]) => Promise<ReadonlyMap<UserId, number>>;
 }
 
-/** The rows of one room's changes, without what proposals add (claims, transactions, futures). */
+/** The rows of one room's changes, without what proposals add (claims, transactions, requests, futures). */
 export type PreparedRoom = Omit<RoomCommit, 'claims' | 'transactions' | 'requests' | 'futures'>;
 
 /**
