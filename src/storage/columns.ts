@@ -1,9 +1,18 @@
 /**
- * How one column is sent: as an array of this PostgreSQL type; `hex` is text decoded into bytea, `bigints` an array in each
- * row, and `place` a number of positions before the newest one of the stream.
+ * How one column is sent: as an array of this PostgreSQL type; `hex` and `base64` are text decoded into bytea, `bigints` an
+ * array in each row, and `place` a number of positions before the newest one of the stream.
  */
 interface Column<Row> {
-  readonly type: 'bigint' | 'smallint' | 'integer' | 'text' | 'boolean' | 'hex' | 'bigints' | 'place';
+  readonly type:
+    | 'bigint'
+    | 'smallint'
+    | 'integer'
+    | 'text'
+    | 'boolean'
+    | 'hex'
+    | 'base64'
+    | 'bigints'
+    | 'place';
   readonly of: (row: Row) => string | number | boolean | null;
 }
 
@@ -14,11 +23,13 @@ type ColumnType = Column<never>['type'];
 
 const SENT_AS: Readonly<Partial<Record<ColumnType, string>>> = {
   hex: 'text',
+  base64: 'text',
   bigints: 'text',
   place: 'bigint',
 };
 const DECODED: Readonly<Partial<Record<ColumnType, (name: string, newest: string) => string>>> = {
   hex: (name) => `decode(${name}, 'hex')`,
+  base64: (name) => `decode(${name}, 'base64')`,
   bigints: (name) => `${name}::bigint[]`,
   place: (name, newest) => `${newest} - ${name}`,
 };

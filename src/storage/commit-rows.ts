@@ -1,6 +1,7 @@
 import { hashRequest, type ClientTransactionKey } from './client-transactions.ts';
 import type { Columns } from './columns.ts';
 import type { FutureClaim } from './future-commit.ts';
+import { packJson } from './packed-json.ts';
 import type { EventToInsert, RoomCommit, SendingRequest } from './room-commit.ts';
 
 /**
@@ -143,7 +144,7 @@ export const EVENT_COLUMNS: Columns<PlacedEvent> = {
   request: { type: 'bigint', of: ({ request }) => request },
   delay_id: { type: 'text', of: ({ event }) => event.delay_id },
   rejection: { type: 'text', of: ({ event }) => event.rejection },
-  json: { type: 'text', of: ({ event }) => event.json },
+  json: { type: 'base64', of: ({ event }) => packJson(event.json).toString('base64') },
 };
 
 /** An outlier that is given a place keeps its row. */

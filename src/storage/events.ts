@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from 'kysely';
 import type { EventId, RoomId, UserId } from '../matrix/identifiers.ts';
 import { readTogether } from './together.ts';
 import type { Db } from './database.ts';
+import { unpackJson } from './packed-json.ts';
 import { stateRootOf, type StateRoot } from './state-node.ts';
 
 /** `events.status`: what became of an event. */
@@ -31,7 +32,8 @@ export interface EventTable {
   readonly request: string | null;
   readonly delay_id: string | null;
   readonly rejection: string | null;
-  readonly json: string;
+  /** Packed: see packed-json.ts. */
+  readonly json: Buffer;
 }
 
 export interface MissingPrevEventTable {
@@ -101,7 +103,7 @@ function readRow(row: StoredEventRow): StoredEvent {
     sessionNid: row.session_nid ?? undefined,
     txnId: row.txn_id ?? undefined,
     delayId: row.delay_id ?? undefined,
-    json: row.json,
+    json: unpackJson(row.json),
   };
 }
 
@@ -181,7 +183,10 @@ async function listTimelines(
   return timelines;
 }
 
-/** Timeline events of a room from a moment on, or before it, by `origin_server_ts`, nearest first. */
+/**
+ * Timeline events of a room from a moment on, or before it, by `origin_server_ts`, nearest first. The index knows moments of some
+ * 65 seconds; what lies in one of them is sorted here.
+ */
 export function listEventsNearTime(
   db: Db,
   range: {
@@ -193,18 +198,15 @@ export function listEventsNearTime(
     readonly limit: number;
   },
 ): Promise<StoredEvent[]> {
-  const { roomNid, ts, offset, limit } = range;
-  return range.backwards
-    ? listEventsWhere(
-        db,
-        sql`e.room_nid = ${roomNid} and e.position is not null and e.origin_server_ts <= ${ts}
-          order by e.origin_server_ts desc, e.position desc limit ${limit} offset ${offset}`,
-      )
-    : listEventsWhere(
-        db,
-        sql`e.room_nid = ${roomNid} and e.position is not null and e.origin_server_ts >= ${ts}
-          order by e.origin_server_ts, e.position limit ${limit} offset ${offset}`,
-      );
+  const { roomNid, ts, backwards } = range;
+  const [beyond, order] = backwards ? [sql`<=`, sql`desc`] : [sql`>=`, sql`asc`];
+  return listEventsWhere(
+    db,
+    sql`e.room_nid = ${roomNid} and e.position is not null
+      and e.origin_server_ts >> 16 ${beyond} ${ts}::bigint >> 16 and e.origin_server_ts ${beyond} ${ts}
+      order by e.origin_server_ts >> 16 ${order}, e.origin_server_ts ${order}, e.position ${order}
+      limit ${range.limit} offset ${range.offset}`,
+  );
 }
 
 /** Everything that entered timelines after a position, by position: what wakes readers in other processes. */

@@ -10,11 +10,13 @@ import type { EncodedNode, StateRoot } from './state-node.ts';
 /** An event row without its position, which the commit allots when `inTimeline` says so. */
 export interface EventToInsert extends Omit<
   EventTable,
-  'position' | 'state_before' | 'state_after' | 'request'
+  'position' | 'state_before' | 'state_after' | 'request' | 'json'
 > {
   readonly state_before: StateRoot | null;
   /** null when the same as before. */
   readonly state_after: StateRoot | null;
+  /** The PDU in canonical JSON. */
+  readonly json: string;
   readonly inTimeline: boolean;
   /** What it relates to: stored when it is in a timeline. */
   readonly relation: EventRelation | undefined;

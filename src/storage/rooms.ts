@@ -5,6 +5,7 @@ import { CacheUse, CountedCache } from '../util/counted-cache.ts';
 import { readTogether } from './together.ts';
 import type { Db } from './database.ts';
 import { stateRootOf, type StateRoot } from './state-node.ts';
+import { unpackJson } from './packed-json.ts';
 
 export interface RoomTable {
   readonly room_nid: number;
@@ -61,7 +62,7 @@ export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | und
     Omit<RoomTable, 'extremities'> & {
       event_nid: number | null;
       event_id: EventId | null;
-      json: string | null;
+      json: Buffer | null;
     }
   >`
     select r.room_nid, r.room_id, r.room_version, r.version, r.state_root, e.event_nid, e.event_id, e.json
@@ -73,7 +74,7 @@ export async function findRoom(db: Db, roomId: RoomId): Promise<StoredRoom | und
   const extremities = rows.flatMap((row) =>
     row.event_nid === null || row.event_id === null || row.json === null
       ? []
-      : [{ eventNid: row.event_nid, eventId: row.event_id, json: row.json }],
+      : [{ eventNid: row.event_nid, eventId: row.event_id, json: unpackJson(row.json) }],
   );
   return {
     roomNid: room.room_nid,
@@ -117,7 +118,7 @@ export async function listCurrentState(
     state_key_nid: number | null;
     event_id: EventId;
     event_nid: number;
-    json: string;
+    json: Buffer;
   }>`
     select r.version, s.state_key_nid, e.event_id, e.event_nid, e.json
     from rooms r
@@ -129,7 +130,11 @@ export async function listCurrentState(
   const entries = new Map<number, { eventId: EventId; eventNid: number; json: string }>();
   for (const row of rows) {
     if (row.state_key_nid === null) continue;
-    entries.set(row.state_key_nid, { eventId: row.event_id, eventNid: row.event_nid, json: row.json });
+    entries.set(row.state_key_nid, {
+      eventId: row.event_id,
+      eventNid: row.event_nid,
+      json: unpackJson(row.json),
+    });
   }
   return { version: room.version, entries };
 }

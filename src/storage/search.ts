@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from './database.ts';
+import { unpackJson } from './packed-json.ts';
 
 export interface SearchProgressTable {
   readonly one: boolean;
@@ -77,7 +78,7 @@ interface EventToIndexRow {
   readonly sender_nid: number;
   readonly position: number;
   readonly type: string;
-  readonly json: string;
+  readonly json: Buffer;
   readonly edited_nid: number | null;
   readonly edited_position: number | null;
 }
@@ -114,7 +115,7 @@ export async function listEventsToIndex(
     senderNid: row.sender_nid,
     position: row.position,
     type: row.type,
-    json: row.json,
+    json: unpackJson(row.json),
     edited:
       row.edited_nid === null || row.edited_position === null
         ? undefined

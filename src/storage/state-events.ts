@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './database.ts';
 import { listEventsByNid, listEventsWhere, type StoredEvent } from './events.ts';
+import { unpackJson } from './packed-json.ts';
 
 /** The events of a room's current state, all of them or those of one type, in no order. */
 export function listCurrentStateEvents(db: Db, roomNid: number, type?: string): Promise<StoredEvent[]> {
@@ -53,7 +54,7 @@ export interface ChainLink {
 
 /** A state event and what it replaced, back and back, newest first; at most a few hundred. */
 export async function listReplacedChain(db: Db, eventNid: number): Promise<ChainLink[]> {
-  const { rows } = await sql<{ event_nid: number; position: number | null; json: string }>`
+  const { rows } = await sql<{ event_nid: number; position: number | null; json: Buffer }>`
     with recursive chain as (
       select event_nid, replaces_nid, position, json, 1 as length from events where event_nid = ${eventNid}
       union all
@@ -65,6 +66,6 @@ export async function listReplacedChain(db: Db, eventNid: number): Promise<Chain
   return rows.map((row) => ({
     eventNid: row.event_nid,
     position: row.position ?? undefined,
-    json: row.json,
+    json: unpackJson(row.json),
   }));
 }

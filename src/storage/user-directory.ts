@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
+import { unpackJson } from './packed-json.ts';
 
 export interface UserNameTable {
   readonly user_nid: number;
@@ -45,7 +46,7 @@ interface FoundUserRow {
   readonly user_id: UserId;
   readonly name: string | null;
   readonly avatar: string | null;
-  readonly member_json: string | null;
+  readonly member_json: Buffer | null;
 }
 
 /**
@@ -87,7 +88,7 @@ export async function listUsersByName(db: Db, query: UserQuery): Promise<FoundUs
     userId: row.user_id,
     displayName: row.name ?? undefined,
     avatarUrl: row.avatar ?? undefined,
-    memberJson: row.member_json ?? undefined,
+    memberJson: row.member_json === null ? undefined : unpackJson(row.member_json),
   }));
 }
 
@@ -110,7 +111,14 @@ function isOpen(query: UserQuery, roomNid: RawBuilder<unknown>): RawBuilder<unkn
   return sql`exists (
     select from current_state s join events o on o.event_nid = s.event_nid
     where s.room_nid = ${roomNid} and (
-      s.state_key_nid = ${joinRulesKey ?? null}::bigint and strpos(o.json, '"join_rule":"public"') > 0
+      s.state_key_nid = ${joinRulesKey ?? null}::bigint and ${says('"join_rule":"public"')}
       or s.state_key_nid = ${historyVisibilityKey ?? null}::bigint
-        and strpos(o.json, '"history_visibility":"world_readable"') > 0))`;
+        and ${says('"history_visibility":"world_readable"')}))`;
+}
+
+/** Whether the event `o` has these words, the last of which is a quote. Packed, the quote may be part of something longer. */
+function says(words: string): RawBuilder<unknown> {
+  const open = Buffer.from(words.slice(0, -1));
+  return sql`(position(${Buffer.from(words)}::bytea in o.json) > 0
+    or position(${open}::bytea in o.json) > 0 and strpos(event_json(o.json), ${words}) > 0)`;
 }

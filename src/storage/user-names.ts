@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
 import type { Db, Tx } from './database.ts';
 import type { UserNameTable } from './user-directory.ts';
+import { unpackJson } from './packed-json.ts';
 
 export interface UserNameChangeTable {
   readonly change_nid: number;
@@ -57,7 +58,7 @@ interface UserNameRow {
   readonly room_nid: number;
   readonly user_id: UserId;
   readonly name: string | null;
-  readonly member_json: string | null;
+  readonly member_json: Buffer | null;
 }
 
 /** What is true of some names; those of accounts that ended and of members who left are left out. */
@@ -82,7 +83,7 @@ export async function listNames(tx: Tx, keys: readonly NameKey[]): Promise<UserN
     roomNid: row.room_nid,
     userId: row.user_id,
     displayName: row.name ?? undefined,
-    memberJson: row.member_json ?? undefined,
+    memberJson: row.member_json === null ? undefined : unpackJson(row.member_json),
   }));
 }
 

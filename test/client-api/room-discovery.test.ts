@@ -224,6 +224,26 @@ describe('finding rooms', () => {
       assert.deepEqual(refusalOf(after), NOT_FOUND);
     });
 
+    it('finds it among many of the same minutes', async () => {
+      const roomId = await makeSharedRoom(server, alice, bob);
+      const sent: { readonly eventId: string; readonly ts: number }[] = [];
+      for (let count = 0; count < 12; count++) {
+        server.clock.advance(17_000);
+        const eventId = await say(server, alice, roomId, `${count}`);
+        // Of two at once the first is nearer from before, and the second from behind.
+        const twin = await say(server, alice, roomId, `${count} again`);
+        const ts = server.clock.nowMs();
+        sent.push({ eventId, ts });
+        assert.equal((await find(bob, roomId, `dir=b&ts=${ts}`)).body['event_id'], twin);
+      }
+      for (const [index, { eventId, ts }] of sent.entries()) {
+        for (const from of [ts - 16_999, ts])
+          assert.equal((await find(bob, roomId, `dir=f&ts=${from}`)).body['event_id'], eventId);
+        const before = await find(bob, roomId, `dir=b&ts=${ts - 1}`);
+        if (index > 0) assert.equal(before.body['origin_server_ts'], sent[index - 1]?.ts);
+      }
+    });
+
     it('finds nothing that the reader may not see', async () => {
       const roomId = await makeSharedRoom(server, alice, bob);
       server.clock.advance(10_000);

@@ -89,6 +89,11 @@ describe('a search for users', () => {
     assert.ok(!(await sees()));
     await putState(server, alice, roomId, 'm.room.join_rules', { join_rule: 'public' });
     assert.ok(await sees());
+    await putState(server, alice, roomId, 'm.room.join_rules', { join_rule: 'publicity', msgtype: 'm.text' });
+    assert.ok(!(await sees()));
+    // What follows is packed together with the quote that ends the rule.
+    await putState(server, alice, roomId, 'm.room.join_rules', { join_rule: 'public', msgtype: 'm.text' });
+    assert.ok(await sees());
     await leave(alice, roomId);
     assert.ok(!(await sees()));
   });

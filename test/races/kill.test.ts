@@ -170,7 +170,7 @@ async function checkPromises(database: TestDatabase, promised: readonly Promised
 /** Event ids by the body of their message. */
 async function readSent(database: TestDatabase): Promise<Map<string, string[]>> {
   const { rows } = await database.database.pool.query<{ event_id: string; json: string }>(
-    `select event_id, json from events where type = 'm.room.message' and position is not null`,
+    `select event_id, event_json(json) as json from events where type = 'm.room.message' and position is not null`,
   );
   const sent = new Map<string, string[]>();
   for (const row of rows) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Database } from '../../src/storage/database.ts';
 import { migrate, MIGRATIONS_DIRECTORY, readMigrations } from '../../src/storage/migrations.ts';
 import { findTransactionResponse, hashRequest } from '../../src/storage/client-transactions.ts';
+import { listEventsByNid } from '../../src/storage/events.ts';
 import { countUnread, listNotifications } from '../../src/storage/notifications.ts';
 import { createLog } from '../../src/util/log.ts';
 import { deviceId } from '../support/accounts.ts';
@@ -242,5 +243,37 @@ describe('migrations', () => {
     assert.equal(await findTransactionResponse(db, keyOf('send/other')), undefined);
     const { rows } = await pool.query('select count(*) from client_transactions');
     assert.deepEqual(rows, [{ count: 4 }]);
+  });
+
+  it('keep events, each of them once (0026)', async () => {
+    await using test = await createTestDatabase({ migrated: false });
+    const { db, pool } = test.database;
+    await migrateUpTo(test.database, 24);
+    await pool.query(`
+      insert into users (user_nid, user_id) overriding system value values (1, '@a:x');
+      insert into accounts (user_nid, is_guest, is_admin, created_ts) values (1, false, false, 0);
+      insert into rooms (room_nid, room_id, room_version, version, state_root, extremities)
+      values (3, '!a', '12', 1, '', '{}');
+      insert into events
+        (event_nid, event_id, room_nid, position, status, depth, origin_server_ts, sender_nid, type, state_key_nid,
+         state_before, state_after, replaces_nid, redacted_by_nid, redacts, session_nid, txn_id, delay_id, rejection,
+         json, request)
+      values
+        (1, '$one', 3, 2, 0, 4, 5, 1, 'type', 7, '\\x08', '\\x09', 10, 11, '$redacted', 12, 'txn', 'delay', 'why',
+         '{"body":"Grüße\\u0000"}', 13),
+        (2, '$two', 3, null, 3, 4, 5, 1, 'other', null, null, null, null, null, null, null, null, null, null, '{}', null);
+      insert into thread_subscriptions values (1, 1, true, false, 2)`);
+    const whole = `select to_jsonb(e) - 'json' || jsonb_build_object('json', JSON) as event from events e order by event_nid`;
+    const before = await pool.query(whole.replace('JSON', 'json'));
+    await migrate(test.database, MIGRATIONS_DIRECTORY, log);
+    const after = await pool.query(whole.replace('JSON', 'event_json(json)'));
+    assert.equal(after.rows.length, 2);
+    assert.deepEqual(after.rows, before.rows);
+    const [one] = await listEventsByNid(db, [1]);
+    assert.equal(one?.json, '{"body":"Grüße\\u0000"}');
+    const again = `insert into events (event_nid, event_id, room_nid, depth, origin_server_ts, sender_nid, status, type, json)
+      values (9, '$two', 3, 4, 5, 1, 0, 'other', '{}')`;
+    await assert.rejects(pool.query(again), /events_by_id/);
+    await assert.rejects(pool.query('delete from events where event_nid = 1'), /thread_subscriptions/);
   });
 });
