@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invalidParam } from '../matrix/errors.ts';
+import type { HitPlace } from '../storage/search.ts';
 
 const GROUP_KEYS = ['room_id', 'sender'] as const;
 
@@ -16,7 +17,7 @@ export interface Group {
 export interface SearchToken {
   readonly order: 'rank' | 'recent';
   /** The last hit that was looked at. */
-  readonly after: { readonly rank: number; readonly position: number; readonly eventNid: number };
+  readonly after: HitPlace;
   /** undefined for all results. */
   readonly group: Group | undefined;
   /** How many results there are, where that was counted before. */
@@ -35,7 +36,7 @@ const tokenShape = z.tuple([
 export function formatSearchToken({ order, after, group, count }: SearchToken): string {
   const parts: z.infer<typeof tokenShape> = [
     order,
-    [after.rank, after.position, after.eventNid],
+    [after.rank, after.position, after.textPosition],
     group === undefined ? null : [group.key, group.value],
     count ?? null,
   ];
@@ -46,10 +47,10 @@ export function formatSearchToken({ order, after, group, count }: SearchToken): 
 export function parseSearchToken(text: string): SearchToken {
   const parsed = tokenShape.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
   if (!parsed.success) throw invalidParam('next_batch: not a token of this server');
-  const [order, [rank, position, eventNid], group, count] = parsed.data;
+  const [order, [rank, position, textPosition], group, count] = parsed.data;
   return {
     order,
-    after: { rank, position, eventNid },
+    after: { rank, position, textPosition },
     group: group === null ? undefined : { key: group[0], value: group[1] },
     count: count ?? undefined,
   };

@@ -9,13 +9,10 @@ export interface SearchProgressTable {
 }
 
 export interface SearchableTextTable {
-  readonly event_nid: number;
-  readonly shown_nid: number;
-  readonly room_nid: number;
-  readonly sender_nid: number;
   readonly position: number;
-  readonly key: string;
-  readonly vector: string;
+  readonly shown_position: number | null;
+  readonly key: string | null;
+  readonly words: string;
 }
 
 export interface SearchTables {
@@ -123,58 +120,56 @@ export async function listEventsToIndex(
   }));
 }
 
-/** Stores what events are found by. */
+/** Stores what events are found by; {@link lockSearchProgress} comes first. */
 export async function insertSearchableTexts(tx: Tx, texts: readonly SearchableTextTable[]): Promise<void> {
   if (texts.length === 0) return;
   await sql`
-    insert into searchable_texts (event_nid, shown_nid, room_nid, sender_nid, position, key, vector)
-    select event_nid, shown_nid, room_nid, sender_nid, position, key, vector::tsvector
-    from unnest(
-      ${texts.map((text) => text.event_nid)}::bigint[], ${texts.map((text) => text.shown_nid)}::bigint[],
-      ${texts.map((text) => text.room_nid)}::bigint[], ${texts.map((text) => text.sender_nid)}::bigint[],
-      ${texts.map((text) => text.position)}::bigint[], ${texts.map((text) => text.key)}::text[],
-      ${texts.map((text) => text.vector)}::text[]
-    ) as t (event_nid, shown_nid, room_nid, sender_nid, position, key, vector)
-    on conflict do nothing`.execute(tx);
+    insert into searchable_texts (position, shown_position, key, words)
+    select * from unnest(
+      ${texts.map((text) => text.position)}::bigint[], ${texts.map((text) => text.shown_position)}::bigint[],
+      ${texts.map((text) => text.key)}::text[], ${texts.map((text) => text.words)}::text[]
+    )`.execute(tx);
 }
 
 /** Forgets the texts of what redactions in `(after, upTo]` were applied to, edits included. */
 export async function deleteRedactedTexts(tx: Tx, after: number, upTo: number): Promise<void> {
   await sql`
     with redacted as materialized (
-      select array(
-        select t.event_nid from events r join events t on t.event_id = r.redacts
-        where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
-          and t.redacted_by_nid is not null
-      ) as nids
+      select t.position from events r join events t on t.event_id = r.redacts
+      where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
+        and t.redacted_by_nid is not null and t.position is not null
+    ), gone as materialized (
+      select position from redacted
+      union
+      select s.position from redacted r join searchable_texts s
+        on s.shown_position is not null and s.shown_position = r.position
     )
-    delete from searchable_texts
-    where event_nid = any(array(
-      select unnest(nids) from redacted
-      union all
-      select s.event_nid from redacted, searchable_texts s
-      where s.shown_nid <> s.event_nid and s.shown_nid = any(redacted.nids)
-    ))`.execute(tx);
+    delete from searchable_texts s using gone where s.position = gone.position`.execute(tx);
 }
 
 /** A place in the results of a search: right at a hit. */
 export interface HitPlace {
   readonly rank: number;
+  /** That of the event that is shown. */
   readonly position: number;
-  readonly eventNid: number;
+  /** That of the event that holds the text. */
+  readonly textPosition: number;
 }
 
 /** A text that fits a search. */
 export interface Hit extends HitPlace {
+  readonly eventNid: number;
   readonly shownNid: number;
 }
 
 /** What is searched for and where. */
 export interface HitQuery {
-  /** A tsquery that decides what fits. */
+  /** A tsquery that knows no places of words: what the index finds. It may ask for rooms. */
   readonly fits: string;
-  /** A tsquery that decides how well. */
+  /** A tsquery that decides how well it fits. */
   readonly ranks: string;
+  /** Whether that one also decides what fits, as it asks for words that follow each other. */
+  readonly isOrdered: boolean;
   readonly roomNids: readonly number[];
   /** undefined for anybody. */
   readonly senderNids: readonly number[] | undefined;
@@ -183,6 +178,22 @@ export interface HitQuery {
   readonly order: 'rank' | 'recent';
 }
 
+const SHORT = 256;
+const PLACES_OF_SHORT = Array.from({ length: SHORT / 2 }, (_, index) => index + 1);
+
+/**
+ * The words of a text with their places, made only of those that need it: it takes longer than finding them. `format` does
+ * it in half the time, where it has enough places to put in.
+ */
+const placed = sql`
+  case when length(s.words) < ${SHORT}::int
+    then format('''' || replace(s.words, e'\\n', ''':%s ''') || '''', variadic ${PLACES_OF_SHORT}::int[])::tsvector
+    else (
+      select string_agg('''' || word || ''':' || place, ' ')::tsvector
+      from unnest(string_to_array(s.words, e'\\n')) with ordinality as w (word, place)
+    )
+  end`;
+
 /** Texts that fit, in order, from right after a place on. Does not judge who may see them. */
 export async function listHits(
   db: Db,
@@ -190,33 +201,61 @@ export async function listHits(
   after: HitPlace | undefined,
   limit: number,
 ): Promise<Hit[]> {
-  const rank = sql`ts_rank_cd(s.vector, ${query.ranks}::tsquery, 1)::float8`;
-  const order =
-    query.order === 'rank' ? sql`rank desc, position, event_nid` : sql`position desc, event_nid desc`;
-  const { rows } = await sql<{ event_nid: number; shown_nid: number; position: number; rank: number }>`
-    select * from (
-      select s.event_nid, s.shown_nid, s.position, ${rank} as rank
-      from searchable_texts s
-      where s.vector @@ ${query.fits}::tsquery and s.room_nid = any(${query.roomNids}::bigint[])
-        and s.key = any(${query.keys}::text[]) and ${sentBy(query.senderNids)}
-    ) as hits
-    where ${after === undefined ? sql`true` : beyond(query.order, after)}
-    order by ${order} limit ${limit}`.execute(db);
+  const order = query.order === 'rank' ? sql`h.rank desc, h.shown, h.held` : sql`h.shown desc, h.held desc`;
+  const { rows } = await sql<HitRow>`
+    select h.*, holder.event_nid, edited.event_nid as edited_nid
+    from (
+      select * from (${textsThatFit(query)}) as h
+      where ${after === undefined ? sql`true` : beyond(query.order, after)}
+      order by ${order} limit ${limit}
+    ) as h
+    join events holder on holder.position = h.held
+    left join events edited on edited.position = h.shown and h.shown <> h.held
+    order by ${order}`.execute(db);
   return rows.map((row) => ({
     eventNid: row.event_nid,
-    shownNid: row.shown_nid,
-    position: row.position,
+    shownNid: row.edited_nid ?? row.event_nid,
+    position: row.shown,
+    textPosition: row.held,
     rank: row.rank,
   }));
 }
 
+interface HitRow {
+  readonly held: number;
+  readonly shown: number;
+  readonly rank: number;
+  readonly event_nid: number;
+  readonly edited_nid: number | null;
+}
+
+/** `is true` keeps the rooms from becoming a join: they are hashed, and a text costs one look however many they are. */
+function textsThatFit(query: HitQuery): ReturnType<typeof sql> {
+  return sql`
+    select s.position as held, coalesce(s.shown_position, s.position) as shown,
+      ts_rank_cd(${placed}, ${query.ranks}::tsquery, 1)::float8 as rank
+    from searchable_texts s
+    where array_to_tsvector(string_to_array(s.words, e'\\n')) @@ ${query.fits}::tsquery
+      and (split_part(s.words, e'\\n', -1) in (select '#' || unnest(${query.roomNids}::bigint[]))) is true
+      and coalesce(s.key, 'content.body') = any(${query.keys}::text[])
+      and ${sentBy(query.senderNids)}
+      and ${query.isOrdered ? sql`(${placed}) @@ ${query.ranks}::tsquery` : sql`true`}
+    ${query.order === 'rank' ? RANK_ONCE : sql``}`;
+}
+
+/** Keeps PostgreSQL from working out a rank wherever it is spoken of. By recency it does so only for those on the page. */
+const RANK_ONCE = sql`offset 0`;
+
 function sentBy(senderNids: readonly number[] | undefined): ReturnType<typeof sql> {
-  return senderNids === undefined ? sql`true` : sql`s.sender_nid = any(${senderNids}::bigint[])`;
+  if (senderNids === undefined) return sql`true`;
+  return sql`exists (
+    select from events e where e.position = s.position and e.sender_nid = any(${senderNids}::bigint[])
+  )`;
 }
 
 function beyond(order: HitQuery['order'], place: HitPlace): ReturnType<typeof sql> {
-  const { rank, position, eventNid } = place;
+  const { rank, position, textPosition } = place;
   return order === 'rank'
-    ? sql`(-rank, position, event_nid) > (${-rank}::float8, ${position}::bigint, ${eventNid}::bigint)`
-    : sql`(position, event_nid) < (${position}::bigint, ${eventNid}::bigint)`;
+    ? sql`(-h.rank, h.shown, h.held) > (${-rank}::float8, ${position}::bigint, ${textPosition}::bigint)`
+    : sql`(h.shown, h.held) < (${position}::bigint, ${textPosition}::bigint)`;
 }

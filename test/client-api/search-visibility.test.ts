@@ -102,7 +102,7 @@ describe('what a search finds', () => {
     assert.deepEqual(await needlesOf(alice), [kept]);
     assert.deepEqual(await needlesOf(alice, { order_by: 'rank' }), [kept]);
     const { rows } = await server.database.database.pool.query(
-      'select 1 from searchable_texts s join events e on e.event_nid = s.event_nid where e.event_id = $1',
+      'select 1 from searchable_texts s join events e on e.position = s.position where e.event_id = $1',
       [gone],
     );
     assert.equal(rows.length, 0);

@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict';
-import { findMatches, parseSearchTerm, tsQueryOf, tsVectorOf } from '../../src/search/search-term.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { findMatches, parseSearchTerm, searchableWords } from '../../src/search/search-term.ts';
+import type { RoomId } from '../../src/matrix/identifiers.ts';
+import { localUser } from '../support/pipeline.ts';
+import { makeSearchWorld, type SearchWorld } from './search-world.ts';
+
+const ALICE = localUser('alice');
 
 describe('a search term', () => {
-  let test: TestDatabase;
+  let world: SearchWorld;
+  let roomId: RoomId;
   before(async () => {
-    test = await createTestDatabase();
+    world = await makeSearchWorld();
+    roomId = await world.pipeline.createRoom(ALICE);
   });
-  after(() => test[Symbol.asyncDispose]());
+  after(() => world[Symbol.asyncDispose]());
 
   const fits = async (term: string, text: string): Promise<boolean> => {
-    const { rows } = await test.database.pool.query<{ fits: boolean }>(
-      'select $1::tsvector @@ $2::tsquery as fits',
-      [tsVectorOf(text, 7), tsQueryOf(parseSearchTerm(term))],
-    );
-    return rows[0]?.fits ?? false;
+    const { event } = await world.pipeline.send(roomId, ALICE, text);
+    return (await world.find(term)).includes(event.eventId);
   };
 
   it('finds texts with all of its words in any order', async () => {
@@ -49,12 +52,31 @@ describe('a search term', () => {
   });
 
   it('does not find the sign of a room', async () => {
-    assert.ok(!(await fits('#7', 'nothing')));
+    const { rows } = await world.test.database.pool.query<{ room_nid: number }>('select room_nid from rooms');
+    assert.ok(!(await fits(`#${rows[0]?.room_nid}`, 'nothing')));
+  });
+
+  it('finds words that are several in their normal form only whole', async () => {
+    assert.ok(await fits('ﷺ', 'before ﷺ after'));
+    assert.ok(await fits('"before ﷺ after"', 'before ﷺ after'));
+    assert.ok(await fits('"before ﷺ after"', `${'much '.repeat(300)} before ﷺ after`));
+    assert.ok(!(await fits('"before after"', 'before ﷺ after')));
   });
 
   it('copes with long texts and long words', async () => {
-    assert.ok(await fits('needle', `${'hay '.repeat(30_000)} needle`));
+    assert.ok(await fits('needle', `${'h '.repeat(25_000)} needle`));
+    assert.ok(await fits('"n s"', `${'h '.repeat(300)} n s`));
     assert.ok(await fits('y'.repeat(5_000), 'y'.repeat(5_000)));
+  });
+
+  it('meets no word, of whatever characters, that could be taken for more or less than one', () => {
+    for (let first = 0; first < 0x11_0000; first += 0x1_0000) {
+      const characters = Array.from({ length: 0x1_0000 }, (_, i) => String.fromCodePoint(first + i));
+      const lines = searchableWords(characters.join(' '), 7)?.split('\n') ?? [];
+      const words = characters.flatMap((character) => searchableWords(character, 7)?.split('\n')[0] ?? []);
+      assert.deepEqual(lines, words.length === 0 ? [] : [...words, '#7']);
+      for (const line of lines) assert.match(line, /^[^'\\%]+$/);
+    }
   });
 
   it('says what in a text has fitted, as it is written there', () => {
