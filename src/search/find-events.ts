@@ -7,7 +7,7 @@ import { listHits, type HitPlace, type HitQuery } from '../storage/search.ts';
 import { findUserNids } from '../storage/users.ts';
 import { judgeHits, type Finding, type Judgement } from './judge-hits.ts';
 import type { SearchKey } from './searchable-text.ts';
-import { indexQueryOf, tsQueryOf, type Phrase } from './search-term.ts';
+import { tsQueryOf, withinRooms, type Phrase } from './search-term.ts';
 import type { Group, SearchToken } from './search-token.ts';
 import { listSearchedRooms } from './searched-rooms.ts';
 
@@ -75,11 +75,10 @@ async function planSearch(
   const { roomNids, left, filter } = await listSearchedRooms(deps, viewer, search.filter, roomOf(group));
   const senderNids = await findSenders(deps, search.filter, group);
   if (roomNids.length === 0 || senderNids?.length === 0) return undefined;
-  const { phrases, keys, order } = search;
-  const isOrdered = phrases.some(({ words }) => words.length > 1);
-  const fits = indexQueryOf(phrases, roomNids.length > MOST_ROOMS_IN_INDEX ? undefined : roomNids);
+  const ranks = tsQueryOf(search.phrases);
+  const fits = roomNids.length > MOST_ROOMS_IN_INDEX ? ranks : withinRooms(ranks, roomNids);
   return {
-    query: { fits, ranks: tsQueryOf(phrases), isOrdered, roomNids, senderNids, keys, order },
+    query: { fits, ranks, roomNids, senderNids, keys: search.keys, order: search.order },
     judgement: { filter, left },
   };
 }

@@ -14,7 +14,7 @@ import type { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { isJsonObject } from '../util/json.ts';
 import type { Log } from '../util/log.ts';
-import { searchableWords } from './search-term.ts';
+import { tsVectorOf } from './search-term.ts';
 import { SEARCHABLE_TYPES, searchableText } from './searchable-text.ts';
 
 export interface SearchIndexDeps {
@@ -137,14 +137,14 @@ function textsOf(event: EventToIndex): SearchableTextTable[] {
   const content = isJsonObject(pdu) ? pdu['content'] : undefined;
   if (!isJsonObject(content)) return [];
   const found = searchableText(event.type, content, event.edited !== undefined);
-  const words = found === undefined ? undefined : searchableWords(found.text, event.roomNid);
-  if (found === undefined || words === undefined) return [];
+  const vector = found === undefined ? undefined : tsVectorOf(found.text, event.roomNid);
+  if (found === undefined || vector === undefined) return [];
   return [
     {
       position: event.position,
       shown_position: event.edited?.position ?? null,
       key: found.key === 'content.body' ? null : found.key,
-      words,
+      vector,
     },
   ];
 }

@@ -33,20 +33,17 @@ export function parseSearchTerm(term: string): readonly Phrase[] {
 
 /** The phrases in the language of PostgreSQL's `tsquery`. */
 export function tsQueryOf(phrases: readonly Phrase[]): string {
-  return joinPhrases(phrases, ' <-> ');
-}
-
-/** The same without the order of words, which the index does not know, and for events of some rooms only if it says so. */
-export function indexQueryOf(phrases: readonly Phrase[], roomNids?: readonly number[]): string {
-  const words = joinPhrases(phrases, ' & ');
-  if (roomNids === undefined) return words;
-  return `(${roomNids.map((nid) => quoteLexeme(roomLexeme(nid))).join(' | ')}) & ${words}`;
-}
-
-function joinPhrases(phrases: readonly Phrase[], bond: string): string {
   return phrases
-    .map(({ words, isPrefix }) => `(${words.map(quoteLexeme).join(bond)}${isPrefix ? ':*' : ''})`)
+    .map(({ words, isPrefix }) => {
+      const lexemes = words.map(quoteLexeme).join(' <-> ');
+      return `(${lexemes}${isPrefix ? ':*' : ''})`;
+    })
     .join(' & ');
+}
+
+/** The same for events of a few rooms only. */
+export function withinRooms(tsQuery: string, roomNids: readonly number[]): string {
+  return `(${roomNids.map((nid) => quoteLexeme(roomLexeme(nid))).join(' | ')}) & ${tsQuery}`;
 }
 
 /** What stands for a room among the words of its events. No word has this form. */
@@ -54,10 +51,22 @@ function roomLexeme(roomNid: number): string {
   return `#${roomNid}`;
 }
 
-/** The words of a text as they are kept: one a line, its room at the end. undefined when there is no word in it. */
-export function searchableWords(text: string, roomNid: number): string | undefined {
-  const words = splitWords(text).map((word) => word.text);
-  return words.length === 0 ? undefined : [...words, roomLexeme(roomNid)].join('\n');
+const LAST_PLACE = 16_383;
+const MOST_PLACES = 255;
+
+/** A text as a PostgreSQL `tsvector`: its words with their places, and its room. undefined when there is no word in it. */
+export function tsVectorOf(text: string, roomNid: number): string | undefined {
+  const places = new Map<string, number[]>();
+  for (const [index, { text: word }] of splitWords(text).entries()) {
+    const known = places.get(word) ?? [];
+    places.set(word, known);
+    if (index < LAST_PLACE && known.length < MOST_PLACES) known.push(index + 1);
+  }
+  if (places.size === 0) return undefined;
+  const lexemes = [...places].map(
+    ([word, at]) => quoteLexeme(word) + (at.length === 0 ? '' : `:${at.join(',')}`),
+  );
+  return [quoteLexeme(roomLexeme(roomNid)), ...lexemes].join(' ');
 }
 
 /** Whatever in a text fits one of the phrases, as it is written there but in lower case. */

@@ -12,7 +12,7 @@ export interface SearchableTextTable {
   readonly position: number;
   readonly shown_position: number | null;
   readonly key: string | null;
-  readonly words: string;
+  readonly vector: string;
 }
 
 export interface SearchTables {
@@ -124,11 +124,12 @@ export async function listEventsToIndex(
 export async function insertSearchableTexts(tx: Tx, texts: readonly SearchableTextTable[]): Promise<void> {
   if (texts.length === 0) return;
   await sql`
-    insert into searchable_texts (position, shown_position, key, words)
-    select * from unnest(
+    insert into searchable_texts (position, shown_position, key, vector)
+    select position, shown_position, key, vector::tsvector
+    from unnest(
       ${texts.map((text) => text.position)}::bigint[], ${texts.map((text) => text.shown_position)}::bigint[],
-      ${texts.map((text) => text.key)}::text[], ${texts.map((text) => text.words)}::text[]
-    )`.execute(tx);
+      ${texts.map((text) => text.key)}::text[], ${texts.map((text) => text.vector)}::text[]
+    ) as t (position, shown_position, key, vector)`.execute(tx);
 }
 
 /** Forgets the texts of what redactions in `(after, upTo]` were applied to, edits included. */
@@ -164,12 +165,10 @@ export interface Hit extends HitPlace {
 
 /** What is searched for and where. */
 export interface HitQuery {
-  /** A tsquery that knows no places of words: what the index finds. It may ask for rooms. */
+  /** A tsquery that decides what fits. */
   readonly fits: string;
-  /** A tsquery that decides how well it fits. */
+  /** A tsquery that decides how well. */
   readonly ranks: string;
-  /** Whether that one also decides what fits, as it asks for words that follow each other. */
-  readonly isOrdered: boolean;
   readonly roomNids: readonly number[];
   /** undefined for anybody. */
   readonly senderNids: readonly number[] | undefined;
@@ -177,22 +176,6 @@ export interface HitQuery {
   /** `rank`: what fits best, and of equals the oldest, first. `recent`: the newest first. */
   readonly order: 'rank' | 'recent';
 }
-
-const SHORT = 256;
-const PLACES_OF_SHORT = Array.from({ length: SHORT / 2 }, (_, index) => index + 1);
-
-/**
- * The words of a text with their places, made only of those that need it: it takes longer than finding them. `format` does
- * it in half the time, where it has enough places to put in.
- */
-const placed = sql`
-  case when length(s.words) < ${SHORT}::int
-    then format('''' || replace(s.words, e'\\n', ''':%s ''') || '''', variadic ${PLACES_OF_SHORT}::int[])::tsvector
-    else (
-      select string_agg('''' || word || ''':' || place, ' ')::tsvector
-      from unnest(string_to_array(s.words, e'\\n')) with ordinality as w (word, place)
-    )
-  end`;
 
 /** Texts that fit, in order, from right after a place on. Does not judge who may see them. */
 export async function listHits(
@@ -229,17 +212,19 @@ interface HitRow {
   readonly edited_nid: number | null;
 }
 
-/** `is true` keeps the rooms from becoming a join: they are hashed, and a text costs one look however many they are. */
+/**
+ * A room's sign is the first word of each vector: it sorts before all others. `is true` keeps the rooms from becoming a join:
+ * they are hashed, and a text costs one look however many they are.
+ */
 function textsThatFit(query: HitQuery): ReturnType<typeof sql> {
   return sql`
     select s.position as held, coalesce(s.shown_position, s.position) as shown,
-      ts_rank_cd(${placed}, ${query.ranks}::tsquery, 1)::float8 as rank
+      ts_rank_cd(s.vector, ${query.ranks}::tsquery, 1)::float8 as rank
     from searchable_texts s
-    where array_to_tsvector(string_to_array(s.words, e'\\n')) @@ ${query.fits}::tsquery
-      and (split_part(s.words, e'\\n', -1) in (select '#' || unnest(${query.roomNids}::bigint[]))) is true
+    where s.vector @@ ${query.fits}::tsquery
+      and ((tsvector_to_array(s.vector))[1] in (select '#' || unnest(${query.roomNids}::bigint[]))) is true
       and coalesce(s.key, 'content.body') = any(${query.keys}::text[])
       and ${sentBy(query.senderNids)}
-      and ${query.isOrdered ? sql`(${placed}) @@ ${query.ranks}::tsquery` : sql`true`}
     ${query.order === 'rank' ? RANK_ONCE : sql``}`;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { SearchIndex } from '../../src/search/search-index.ts';
-import { indexQueryOf, parseSearchTerm, tsQueryOf } from '../../src/search/search-term.ts';
+import { parseSearchTerm, tsQueryOf } from '../../src/search/search-term.ts';
 import { SEARCH_KEYS } from '../../src/search/searchable-text.ts';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { listHits } from '../../src/storage/search.ts';
@@ -53,8 +53,7 @@ describe('the search index', () => {
     const { rows } = await test.database.pool.query<{ room_nid: number }>('select room_nid from rooms');
     const query = {
       ranks: tsQueryOf(parseSearchTerm('needle')),
-      fits: indexQueryOf(parseSearchTerm('needle')),
-      isOrdered: false,
+      fits: tsQueryOf(parseSearchTerm('needle')),
       roomNids: rows.map((row) => row.room_nid),
       senderNids: undefined,
       keys: SEARCH_KEYS,

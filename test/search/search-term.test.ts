@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findMatches, parseSearchTerm, searchableWords } from '../../src/search/search-term.ts';
+import { findMatches, parseSearchTerm } from '../../src/search/search-term.ts';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { localUser } from '../support/pipeline.ts';
 import { makeSearchWorld, type SearchWorld } from './search-world.ts';
@@ -67,16 +67,6 @@ describe('a search term', () => {
     assert.ok(await fits('needle', `${'h '.repeat(25_000)} needle`));
     assert.ok(await fits('"n s"', `${'h '.repeat(300)} n s`));
     assert.ok(await fits('y'.repeat(5_000), 'y'.repeat(5_000)));
-  });
-
-  it('meets no word, of whatever characters, that could be taken for more or less than one', () => {
-    for (let first = 0; first < 0x11_0000; first += 0x1_0000) {
-      const characters = Array.from({ length: 0x1_0000 }, (_, i) => String.fromCodePoint(first + i));
-      const lines = searchableWords(characters.join(' '), 7)?.split('\n') ?? [];
-      const words = characters.flatMap((character) => searchableWords(character, 7)?.split('\n')[0] ?? []);
-      assert.deepEqual(lines, words.length === 0 ? [] : [...words, '#7']);
-      for (const line of lines) assert.match(line, /^[^'\\%]+$/);
-    }
   });
 
   it('says what in a text has fitted, as it is written there', () => {

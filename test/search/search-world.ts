@@ -1,6 +1,6 @@
 import type { EventId, RoomId, UserId } from '../../src/matrix/identifiers.ts';
 import { SearchIndex } from '../../src/search/search-index.ts';
-import { indexQueryOf, parseSearchTerm, tsQueryOf } from '../../src/search/search-term.ts';
+import { parseSearchTerm, tsQueryOf, withinRooms } from '../../src/search/search-term.ts';
 import { SEARCH_KEYS } from '../../src/search/searchable-text.ts';
 import { listHits, type Hit, type HitPlace, type HitQuery } from '../../src/storage/search.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { makePipeline, type TestPipeline } from '../support/pipeline.ts';
 
 /** What a search asks for beside its term; nothing of it asks for everything, what fits best first. */
-export interface HitCriteria extends Partial<Omit<HitQuery, 'fits' | 'ranks' | 'isOrdered'>> {
+export interface HitCriteria extends Partial<Omit<HitQuery, 'fits' | 'ranks'>> {
   /** Whether the index is asked for the rooms; otherwise they are looked at in what it has found. */
   readonly roomsInIndex?: boolean;
 }
@@ -41,7 +41,7 @@ export async function makeSearchWorld(): Promise<SearchWorld> {
   };
   const hits: SearchWorld['hits'] = async (term, criteria = {}, after, limit = 1_000) => {
     await index.catchUp();
-    const phrases = parseSearchTerm(term);
+    const ranks = tsQueryOf(parseSearchTerm(term));
     const { roomsInIndex = true, ...rest } = criteria;
     const all = await pool.query<{ room_nid: number }>('select room_nid from rooms');
     const roomNids = rest.roomNids ?? all.rows.map((row) => row.room_nid);
@@ -51,9 +51,8 @@ export async function makeSearchWorld(): Promise<SearchWorld> {
       order: 'rank',
       ...rest,
       roomNids,
-      fits: indexQueryOf(phrases, roomsInIndex ? roomNids : undefined),
-      ranks: tsQueryOf(phrases),
-      isOrdered: phrases.some(({ words }) => words.length > 1),
+      fits: roomsInIndex ? withinRooms(ranks, roomNids) : ranks,
+      ranks,
     };
     return listHits(db, query, after, limit);
   };
