@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Db } from '../storage/database.ts';
 import { listRoomsOfUser } from '../storage/memberships.ts';
@@ -45,6 +46,7 @@ export class SyncFeed implements Disposable {
   });
   readonly #loading = new Map<number, Promise<UserRooms>>();
   readonly #unsubscribe: () => void;
+  #nextTurn: Promise<void> | undefined;
 
   constructor(deps: { readonly db: Db; readonly hub: StreamHub; readonly clock: Clock }) {
     this.#db = deps.db;
@@ -64,8 +66,19 @@ export class SyncFeed implements Disposable {
   }
 
   /** The position up to which a reader that asks now is to read. */
-  catchUp(): Promise<number> {
+  async catchUp(): Promise<number> {
+    await this.#takeTurns();
     return this.#hub.catchUp();
+  }
+
+  /**
+   * The same for a reader that was woken: where everything up to what woke it is told already, that is how far it reads, and the
+   * database is not asked. Others have their turn first, such as the answer to whoever sent what woke it; then all who were woken
+   * go on together, so that they read together.
+   */
+  async catchUpWith(noticed: number): Promise<number> {
+    await this.#takeTurns();
+    return this.#hub.toldUpTo >= noticed ? this.#hub.toldUpTo : this.#hub.catchUp();
   }
 
   /** The user's memberships, at least as new as what {@link catchUp} answered before the call, and maybe newer. */
@@ -116,6 +129,14 @@ export class SyncFeed implements Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe();
+  }
+
+  /** Resolves for all who ask in one turn of the event loop together, when it is over. */
+  #takeTurns(): Promise<void> {
+    this.#nextTurn ??= yieldToOthers().finally(() => {
+      this.#nextTurn = undefined;
+    });
+    return this.#nextTurn;
   }
 
   #hear(change: StreamChange): void {

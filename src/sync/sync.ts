@@ -60,7 +60,7 @@ export async function sync(
     // What wakes without bringing news may be that the account was locked.
     if (isWoken) await requireUnlocked(deps, viewer.userNid);
     if ((await waiter.next(untilMs, signal)) !== 'woken') return body;
-    newest = await deps.syncFeed.catchUp();
+    newest = await deps.syncFeed.catchUpWith(waiter.noticedUpTo);
   }
 }
 
@@ -85,7 +85,7 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
   const rooms = await syncFeed.roomsOf(viewer.userNid);
   if (reading.waits) {
     waiter.watch(rooms.joined);
-    if (syncFeed.mayHaveNews(rooms.joined, newest)) waiter.notice(Infinity);
+    if (syncFeed.mayHaveNews(rooms.joined, newest)) waiter.notice(newest + 1);
   }
   const { since } = reading;
   // Counts are wanted at the end, and only of rooms with news: push rules are applied while the rest is read. Whoever counts

@@ -62,7 +62,7 @@ export class Waiter implements Disposable {
   readonly #parts: WaiterParts;
   #roomNids: Iterable<number> = [];
   #readUpTo = -Infinity;
-  #isWoken = false;
+  #noticedUpTo = -Infinity;
   #wake: (() => void) | undefined;
 
   constructor(parts: WaiterParts) {
@@ -80,20 +80,24 @@ export class Waiter implements Disposable {
   /** Says that everything up to a position is read now: only what comes after it wakes. */
   hasRead(upTo: number): void {
     this.#readUpTo = upTo;
-    this.#isWoken = false;
+  }
+
+  /** The newest position of what it was told of, or before which that happened. */
+  get noticedUpTo(): number {
+    return this.#noticedUpTo;
   }
 
   /** Called when something happened at a position, or before it. */
   notice(position: number): void {
     if (position <= this.#readUpTo) return;
-    this.#isWoken = true;
+    this.#noticedUpTo = Math.max(this.#noticedUpTo, position);
     this.#wake?.();
   }
 
   /** Resolves when there is something to read that {@link hasRead} has not seen, and at the latest at `untilMs`. */
   async next(untilMs: number, signal: AbortSignal): Promise<WakeReason> {
     if (signal.aborted) return 'aborted';
-    if (this.#isWoken) return 'woken';
+    if (this.#noticedUpTo > this.#readUpTo) return 'woken';
     this.#parts.count(1);
     try {
       return await this.#wait(untilMs, signal);

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { allotPositions, inTransaction } from '../../src/storage/database.ts';
+import { ALICE, createSyncWorld, type SyncWorld } from './sync-world.ts';
+
+/** How often the database is asked while something runs. */
+async function countQueries(world: SyncWorld, run: () => Promise<unknown>): Promise<number> {
+  let count = 0;
+  const note = (): void => void (count += 1);
+  const { pool } = world.database.database;
+  pool.on('acquire', note);
+  try {
+    await run();
+    return count;
+  } finally {
+    pool.off('acquire', note);
+  }
+}
+
+describe('how far readers read who were woken', () => {
+  let world: SyncWorld;
+  let start: number;
+  beforeEach(async () => {
+    world = await createSyncWorld();
+    await world.test.createRoom(ALICE);
+    start = await world.deps.syncFeed.catchUp();
+    await inTransaction(world.deps.db, (tx) => allotPositions(tx, 3));
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  function announce(first: number, last: number): void {
+    world.hub.announce({ first: start + first, position: start + last, roomNids: [], userNids: [] });
+  }
+
+  it('is known without a look where everything up to there was told', async () => {
+    announce(1, 2);
+    const { syncFeed } = world.deps;
+    const queries = await countQueries(world, async () => {
+      assert.equal(await syncFeed.catchUpWith(start + 2), start + 2);
+      assert.equal(await syncFeed.catchUpWith(start + 1), start + 2);
+    });
+    assert.equal(queries, 0);
+  });
+
+  it('is looked up where something before it was not told', async () => {
+    announce(3, 3);
+    assert.equal(await world.deps.syncFeed.catchUpWith(start + 3), start + 3);
+  });
+
+  it('is looked up once for all who begin in one turn', async () => {
+    const { syncFeed } = world.deps;
+    const queries = await countQueries(world, async () => {
+      await Promise.all([syncFeed.catchUp(), syncFeed.catchUp()]);
+    });
+    // The position, and what happened up to there.
+    assert.equal(queries, 2);
+  });
+});
