@@ -49,6 +49,15 @@ export async function composeAnswer(scope: SyncScope, since: number | undefined)
   return { body, hasNews: Object.keys(rooms).length > 0 || parts.some((part) => part.isNews === true) };
 }
 
+/** The same where nothing has happened to the user or in their rooms since: then there is only their keys to tell of. */
+export async function composeQuietAnswer(
+  scope: Pick<SyncScope, 'deps' | 'viewer' | 'upTo'>,
+  since: number,
+): Promise<SyncAnswer> {
+  const { body, isNews } = await oneTimeKeys.since(scope, since);
+  return { body: { ...body, next_batch: formatStreamToken(scope.upTo) }, hasNews: isNews };
+}
+
 /** The sections of `rooms` that hold anything, each room with what all providers say of it. */
 function mergeRooms(scope: SyncScope, parts: readonly SyncPart[]): JsonObject {
   const sections: Record<string, Record<string, JsonObject>> = {};

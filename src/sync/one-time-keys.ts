@@ -17,16 +17,18 @@ export interface KeyCounts {
  * How many one-time keys of the device are left, and which fallback keys are unused. Every answer says it, and a client
  * that waits is told when either changes. https://spec.matrix.org/v1.19/client-server-api/#e2e-extensions-to-sync
  */
-export const oneTimeKeys: SyncProvider = {
-  initial: async (scope) => ({ body: (await findCounts(scope)).body }),
-  since: async (scope, since) => {
+export const oneTimeKeys = {
+  initial: async (scope: KeyScope) => ({ body: (await findCounts(scope)).body }),
+  since: async (scope: KeyScope, since: number) => {
     const { body, changedAt } = await findCounts(scope);
     return { body, isNews: changedAt > since };
   },
-};
+} satisfies SyncProvider;
+
+type KeyScope = Pick<SyncScope, 'deps' | 'viewer' | 'upTo'>;
 
 /** From memory, unless something has happened since that concerns the user. */
-async function findCounts(scope: SyncScope): Promise<KeyCounts> {
+async function findCounts(scope: KeyScope): Promise<KeyCounts> {
   const { syncFeed } = scope.deps;
   const { userNid, deviceId } = scope.viewer;
   const key = `${userNid} ${deviceId}`;
@@ -37,7 +39,7 @@ async function findCounts(scope: SyncScope): Promise<KeyCounts> {
   return counts;
 }
 
-async function readCounts({ deps, viewer, upTo }: SyncScope): Promise<KeyCounts> {
+async function readCounts({ deps, viewer, upTo }: KeyScope): Promise<KeyCounts> {
   const changedAt = await findOneTimeKeyChange(deps.db, viewer);
   return {
     body: {

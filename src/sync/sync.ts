@@ -4,7 +4,7 @@ import { invalidParam } from '../matrix/errors.ts';
 import type { Filter } from '../matrix/filters.ts';
 import { parseStreamToken } from '../storage/stream-token.ts';
 import type { JsonObject } from '../util/json.ts';
-import { composeAnswer, type SyncAnswer } from './compose.ts';
+import { composeAnswer, composeQuietAnswer, type SyncAnswer } from './compose.ts';
 import type { StateAfterKey, SyncReadDeps, SyncViewer } from './provider.ts';
 import { listStandings } from './standings.ts';
 import { readNewSticky } from './sticky-events.ts';
@@ -79,7 +79,7 @@ interface Reading {
  * One answer. Everything is read up to `newest`, and what comes later wakes the waiter. Rooms are watched as soon as they are known, and what happened in them until then is looked up.
  */
 async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promise<SyncAnswer> {
-  const { deps, viewer } = reading;
+  const { deps, viewer, since } = reading;
   const { syncFeed } = deps;
   waiter.hasRead(newest);
   const rooms = await syncFeed.roomsOf(viewer.userNid);
@@ -87,11 +87,12 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
     waiter.watch(rooms.joined);
     if (syncFeed.mayHaveNews(rooms.joined, newest)) waiter.notice(newest + 1);
   }
-  const { since } = reading;
+  const hasRoomNews = since === undefined || syncFeed.mayHaveNews(rooms.joined, since);
   // Counts are wanted at the end, and only of rooms with news: push rules are applied while the rest is read. Whoever counts
   // asks again, and learns what went wrong.
-  if (since === undefined || syncFeed.mayHaveNews(rooms.joined, since))
-    deps.catchUpPush(newest).catch(() => undefined);
+  if (hasRoomNews) deps.catchUpPush(newest).catch(() => undefined);
+  else if (!reading.fullState && !syncFeed.mayConcern(viewer.userNid, since))
+    return composeQuietAnswer({ deps, viewer, upTo: newest }, since);
   const sticky = await readNewSticky(deps, rooms.joined, since, newest);
   const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
