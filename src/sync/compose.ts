@@ -10,7 +10,7 @@ import { oneTimeKeys } from './one-time-keys.ts';
 import { presence } from './presence.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
 import { toDeviceMessages } from './to-device.ts';
-import { addUnreadCounts } from './unread-counts.ts';
+import { addUnreadCounts, countWhereNews } from './unread-counts.ts';
 
 /** All that /sync is made of. */
 const PROVIDERS: readonly SyncProvider[] = [
@@ -34,12 +34,11 @@ export interface SyncAnswer {
 
 /** Reads all providers and puts together what they say. */
 export async function composeAnswer(scope: SyncScope, since: number | undefined): Promise<SyncAnswer> {
-  const parts: SyncPart[] = await Promise.all(
-    PROVIDERS.map((provider) =>
-      since === undefined ? provider.initial(scope) : provider.since(scope, since),
-    ),
+  const reading: readonly Promise<SyncPart>[] = PROVIDERS.map((provider) =>
+    since === undefined ? provider.initial(scope) : provider.since(scope, since),
   );
-  parts.push(await addUnreadCounts(scope, since, parts));
+  const [counts, ...parts] = await Promise.all([countWhereNews(scope, since), ...reading]);
+  parts.push(await addUnreadCounts(scope, parts, counts));
   const rooms = mergeRooms(scope, parts);
   const body = {
     ...Object.assign({}, ...parts.map((part) => part.body)),

@@ -1,6 +1,5 @@
 import { admitsRoom } from '../matrix/filters.ts';
 import type { RoomId } from '../matrix/identifiers.ts';
-import type { StoredEvent } from '../storage/events.ts';
 import type { JsonObject } from '../util/json.ts';
 import { mapTogether } from './map-together.ts';
 import type { SyncPart, SyncProvider, SyncScope } from './provider.ts';
@@ -35,10 +34,11 @@ async function readRooms(
 ): Promise<SyncPart> {
   const rooms = wanted.filter((room) => admitsRoom(scope.filter.room, room.roomId));
   const join = new Map<RoomId, JsonObject>();
-  const sticky = await listStickyEvents(scope, rooms);
-  const bodies = await mapTogether(rooms, (room) =>
-    readRoom(scope, room, since, sticky.get(room.roomNid) ?? []),
-  );
+  const sticky = listStickyEvents(scope, rooms);
+  const [bodies] = await Promise.all([
+    mapTogether(rooms, (room) => readRoom(scope, room, since, sticky)),
+    sticky,
+  ]);
   rooms.forEach((room, index) => {
     const body = bodies[index];
     if (body !== undefined) join.set(room.roomId, body);
@@ -51,7 +51,7 @@ async function readRoom(
   scope: SyncScope,
   room: Standing,
   since: number | undefined,
-  sticky: readonly StoredEvent[],
+  sticky: ReturnType<typeof listStickyEvents>,
 ): Promise<JsonObject | undefined> {
   const { deps, viewer, upTo } = scope;
   const isNew = since !== undefined && room.before !== 'join';
@@ -68,7 +68,7 @@ async function readRoom(
   const summary = changesSummary(change) ? await summarise(deps, room.roomNid, change.endRoot) : undefined;
   const heroes = summary === undefined ? [] : listHeroes(summary, viewer.userId);
   const state = await listStateUpdates(scope, room, change, { timeline, heroes });
-  const missed = withoutShown(sticky, timeline.events);
+  const missed = withoutShown((await sticky).get(room.roomNid) ?? [], timeline.events);
   const hasNews =
     timeline.events.length > 0 ||
     timeline.isLimited ||

@@ -3,10 +3,10 @@ import type { DeviceId, RoomId } from '../matrix/identifiers.ts';
 import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import type { Viewer } from '../rooms/client-events.ts';
 import type { TimelineReadDeps } from '../rooms/read-timeline.ts';
-import type { StickyEvent } from '../storage/sticky-events.ts';
 import type { WaitingMessage } from '../storage/to-device.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { Standings } from './standings.ts';
+import type { NewSticky } from './sticky-events.ts';
 import type { SyncFeed } from './sync-feed.ts';
 
 /** What reading for /sync uses. */
@@ -41,7 +41,7 @@ export interface SyncScope {
   /** The waiting messages up to `upTo`. */
   readonly messages: readonly WaitingMessage[];
   /** The sticky events that became so where the client is not yet; none for a client that knows nothing. */
-  readonly newSticky: readonly StickyEvent[];
+  readonly newSticky: Promise<NewSticky>;
 }
 
 type RoomSection = 'join' | 'invite' | 'knock' | 'leave';

@@ -49,7 +49,9 @@ export async function listStickyEvents(
   const { deps, viewer, upTo } = scope;
   const fresh = new Set(rooms.filter((room) => room.before !== 'join').map((room) => room.roomNid));
   const known = new Set(rooms.filter((room) => !fresh.has(room.roomNid)).map((room) => room.roomNid));
-  const recent = scope.newSticky.filter((event) => known.has(event.roomNid) && event.position <= upTo);
+  const recent = (await scope.newSticky).events.filter(
+    (event) => known.has(event.roomNid) && event.position <= upTo,
+  );
   // All of them, which is what the proposal asks for: an hour and who may send there are what limits them.
   const whole = await listStored(deps.db, {
     roomNids: [...fresh],

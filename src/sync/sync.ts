@@ -7,8 +7,9 @@ import type { JsonObject } from '../util/json.ts';
 import { composeAnswer, composeQuietAnswer, type SyncAnswer } from './compose.ts';
 import type { StateAfterKey, SyncReadDeps, SyncViewer } from './provider.ts';
 import { listStandings } from './standings.ts';
-import { readNewSticky } from './sticky-events.ts';
+import { readNewSticky, type NewSticky } from './sticky-events.ts';
 import { emptyMailbox, readMailbox } from './to-device.ts';
+import type { UserRooms } from './user-rooms.ts';
 import type { Waiter } from './waiters.ts';
 
 /** One request, as its client wrote it. */
@@ -93,10 +94,22 @@ async function readOnce(reading: Reading, waiter: Waiter, newest: number): Promi
   if (hasRoomNews) deps.catchUpPush(newest).catch(() => undefined);
   else if (!reading.fullState && !syncFeed.mayConcern(viewer.userNid, since))
     return composeQuietAnswer({ deps, viewer, upTo: newest }, since);
-  const sticky = await readNewSticky(deps, rooms.joined, since, newest);
-  const { messages, upTo } = await readMailbox(deps, viewer, since, sticky.upTo);
+  const sticky = readNewSticky(deps, rooms.joined, since, newest);
+  const [answer, { upTo }] = await Promise.all([readUpTo(reading, rooms, newest, sticky), sticky]);
+  // Seldom are there more new sticky events than one answer holds: then it ends before the rest of them.
+  return upTo < newest ? readUpTo(reading, rooms, upTo, sticky) : answer;
+}
+
+async function readUpTo(
+  reading: Reading,
+  rooms: UserRooms,
+  newest: number,
+  sticky: Promise<NewSticky>,
+): Promise<SyncAnswer> {
+  const { deps, viewer, since } = reading;
+  const { messages, upTo } = await readMailbox(deps, viewer, since, newest);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
-  return composeAnswer({ ...reading, messages, newSticky: sticky.events, upTo, standings }, since);
+  return composeAnswer({ ...reading, messages, newSticky: sticky, upTo, standings }, since);
 }
 
 function readToken(token: string | undefined): number | undefined {

@@ -9,7 +9,27 @@ import {
 import { groupBy } from '../util/group-by.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { SyncPart, SyncScope } from './provider.ts';
-import { isJoined } from './standings.ts';
+import { isJoined, type Standing } from './standings.ts';
+
+/** The unread notifications of the rooms in which their number may have changed. */
+export interface CountsSoFar {
+  readonly since: number;
+  readonly rooms: readonly Standing[];
+  readonly counts: readonly UnreadCount[];
+}
+
+/** Counts where something has happened, while all else is read; undefined for a client that knows nothing. */
+export async function countWhereNews(
+  scope: SyncScope,
+  since: number | undefined,
+): Promise<CountsSoFar | undefined> {
+  if (since === undefined) return undefined;
+  const changeable = await listRoomsWithChanges(scope, since);
+  const rooms = [...changeable]
+    .flatMap((roomNid) => scope.standings.find(roomNid) ?? [])
+    .filter((room) => isCounted(scope, room));
+  return { since, rooms, counts: await count(scope, rooms) };
+}
 
 /**
  * The unread notifications of the joined rooms that an answer holds, and of those where the number has changed. Clients
@@ -18,45 +38,49 @@ import { isJoined } from './standings.ts';
  */
 export async function addUnreadCounts(
   scope: SyncScope,
-  since: number | undefined,
   parts: readonly SyncPart[],
+  soFar: CountsSoFar | undefined,
 ): Promise<SyncPart> {
-  const { deps, viewer, upTo } = scope;
+  const { deps, viewer, upTo, standings } = scope;
   const listed = new Set(parts.flatMap((part) => [...(part.rooms?.join?.keys() ?? [])]));
-  const changeable = since === undefined ? new Set<number>() : await listRoomsWithChanges(scope, since);
-  if (listed.size === 0 && changeable.size === 0) return {};
-  const asked = scope.standings.all.filter(
-    (room) =>
-      (listed.has(room.roomId) || changeable.has(room.roomNid)) &&
-      isJoined(room) &&
-      admitsRoom(scope.filter.room, room.roomId),
+  const counted = soFar?.rooms ?? [];
+  const isRest = new Set(listed);
+  for (const room of counted) isRest.delete(room.roomId);
+  const rest =
+    isRest.size === 0
+      ? []
+      : standings.all.filter((room) => isRest.has(room.roomId) && isCounted(scope, room));
+  const others = counted.filter((room) => !listed.has(room.roomId)).map((room) => room.roomNid);
+  const [changed, counts] = await Promise.all([
+    listRoomsWithCountChanges(deps.db, viewer.userNid, others, soFar?.since ?? 0, upTo),
+    count(scope, rest),
+  ]);
+  const told = counted.filter((room) => listed.has(room.roomId) || changed.includes(room.roomNid));
+  const countsOf = groupBy([...(soFar?.counts ?? []), ...counts], ({ roomNid }) => roomNid);
+  const byThread = scope.filter.room.timeline.unreadThreadNotifications;
+  const join = new Map(
+    [...told, ...rest].map((room): [RoomId, JsonObject] => [
+      room.roomId,
+      renderCounts(countsOf.get(room.roomNid) ?? [], byThread),
+    ]),
   );
-  if (asked.length === 0) return {};
+  return join.size === 0 ? {} : { rooms: { join } };
+}
+
+/** Whether the client may be told of the room's notifications. */
+function isCounted({ filter }: SyncScope, room: Standing): boolean {
+  return isJoined(room) && admitsRoom(filter.room, room.roomId);
+}
+
+async function count(
+  { deps, viewer, upTo }: SyncScope,
+  rooms: readonly Standing[],
+): Promise<readonly UnreadCount[]> {
+  if (rooms.length === 0) return [];
   // The count that an event leads to is to be in the same answer as the event.
   await deps.catchUpPush(upTo);
-  const others = asked.filter((room) => !listed.has(room.roomId)).map((room) => room.roomNid);
-  const [changed, counts] = await Promise.all([
-    listRoomsWithCountChanges(deps.db, viewer.userNid, others, since ?? 0, upTo),
-    countUnread(
-      deps.db,
-      viewer.userNid,
-      asked.map((room) => room.roomNid),
-      upTo,
-    ),
-  ]);
-  const wanted = asked.filter((room) => listed.has(room.roomId) || changed.includes(room.roomNid));
-  const countsOf = groupBy(counts, (count) => count.roomNid);
-  const byThread = scope.filter.room.timeline.unreadThreadNotifications;
-  return {
-    rooms: {
-      join: new Map(
-        wanted.map((room): [RoomId, JsonObject] => [
-          room.roomId,
-          renderCounts(countsOf.get(room.roomNid) ?? [], byThread),
-        ]),
-      ),
-    },
-  };
+  const roomNids = rooms.map((room) => room.roomNid);
+  return countUnread(deps.db, viewer.userNid, roomNids, upTo);
 }
 
 async function listRoomsWithChanges(scope: SyncScope, since: number): Promise<ReadonlySet<number>> {
