@@ -16,9 +16,10 @@ const PUSH_RULES = 'm.push_rules';
 export const accountData: SyncProvider = {
   initial: async (scope) => render(scope, await readWhole(scope), listJoined(scope)),
   since: async (scope, since) => {
-    const { syncFeed } = scope.deps;
-    const news = syncFeed.mayConcern(scope.viewer.userNid, since) ? await readUpTo(scope, since) : [];
+    const mayHaveNews = scope.deps.syncFeed.mayConcern(scope.viewer.userNid, since);
     const newRooms = new Set(scope.standings.newlyJoined.map((room) => room.roomNid));
+    if (!mayHaveNews && newRooms.size === 0) return {};
+    const news = mayHaveNews ? await readUpTo(scope, since) : [];
     if (newRooms.size === 0) return render(scope, news);
     // Of a room that the client had not, it is to know everything.
     const all = await readUpTo(scope, undefined);

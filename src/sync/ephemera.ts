@@ -19,6 +19,7 @@ export const ephemera: SyncProvider = {
   since: async (scope, since) => {
     const { standings, deps } = scope;
     const changed = deps.syncFeed.listRoomsWithEphemera(standings.joined, since);
+    if (changed.length + standings.newlyJoined.length === 0) return {};
     const known = changed
       .flatMap((roomNid) => standings.find(roomNid) ?? [])
       .filter((room) => room.before === 'join');

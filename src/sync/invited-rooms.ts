@@ -32,6 +32,7 @@ export const invitedRooms: SyncProvider = {
 
 async function readRooms(scope: SyncScope, rooms: readonly Standing[]): Promise<SyncPart> {
   const wanted = rooms.filter((room) => admitsRoom(scope.filter.room, room.roomId));
+  if (wanted.length === 0) return {};
   return {
     rooms: {
       invite: await readSection(scope, wanted, 'invite', 'invite_state'),

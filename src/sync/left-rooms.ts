@@ -26,6 +26,7 @@ async function readRooms(scope: SyncScope, since: number | undefined): Promise<S
   const left = scope.standings.changed.filter(
     (room) => hasLeft(room) && admitsRoom(scope.filter.room, room.roomId),
   );
+  if (left.length === 0) return {};
   const bodies = await mapTogether(left, async (room): Promise<[RoomId, JsonObject]> => [
     room.roomId,
     await readRoom(scope, room, since),

@@ -16,6 +16,7 @@ export class SharedReads {
   readonly #toldUpTo: () => number;
   readonly #timelines = new LRUCache<string, Promise<StoredEvent[]>>({ max: MOST_TIMELINES });
   readonly #roots = new LRUCache<string, Promise<StateRoot | undefined>>({ max: MOST_ROOTS });
+  readonly #rootsAt = new LRUCache<string, Promise<ReadonlyMap<number, StateRoot>>>({ max: MOST_TIMELINES });
 
   /** `toldUpTo` gives the position up to which everything has been told. */
   constructor(db: Db, toldUpTo: () => number) {
@@ -32,7 +33,12 @@ export class SharedReads {
   }
 
   /** The state roots that were current in a room at some positions, which never changes; see {@link listStateRootsAt}. */
-  async findStateRoots(roomNid: number, positions: readonly number[]): Promise<Map<number, StateRoot>> {
+  findStateRoots(roomNid: number, positions: readonly number[]): Promise<ReadonlyMap<number, StateRoot>> {
+    const key = `${roomNid} ${positions.join(' ')}`;
+    return share(this.#rootsAt, key, () => this.#findStateRoots(roomNid, positions));
+  }
+
+  async #findStateRoots(roomNid: number, positions: readonly number[]): Promise<Map<number, StateRoot>> {
     const keyOf = (position: number): string => `${roomNid} ${position}`;
     const missing = positions.filter((position) => !this.#roots.has(keyOf(position)));
     const read = missing.length === 0 ? undefined : listStateRootsAt(this.#db, roomNid, missing);

@@ -63,6 +63,7 @@ async function listStateRanges(
   roomNids: ReadonlySet<number>,
   { since, upTo }: Range,
 ): Promise<StateRange[]> {
+  if (roomNids.size === 0) return [];
   const news = await syncFeed.listRoomsWithNews(roomNids, since, upTo);
   const states = await mapTogether([...news], async (roomNid): Promise<StateRange> => {
     const roots = await syncFeed.reads.findStateRoots(roomNid, [since, upTo]);
