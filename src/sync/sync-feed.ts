@@ -7,6 +7,7 @@ import type { StreamChange, StreamHub } from '../storage/stream-hub.ts';
 import { listRoomsWithNews } from '../storage/sync-reading.ts';
 import type { Clock } from '../util/clock.ts';
 import { CountedCache, type CacheUse } from '../util/counted-cache.ts';
+import { FilterMemory } from './filter-memory.ts';
 import { NewestPositions } from './newest-positions.ts';
 import type { KeyCounts } from './one-time-keys.ts';
 import type { RoomSummary } from './room-summary.ts';
@@ -33,6 +34,8 @@ export class SyncFeed implements Disposable {
   readonly keyCounts = new LRUCache<string, KeyCounts>({ max: MOST_DEVICES_AT_HAND });
   /** Up to where mailboxes were emptied, by user and device. */
   readonly emptiedMailboxes = new LRUCache<string, number>({ max: MOST_DEVICES_AT_HAND });
+  /** Filters by what requests name them with. */
+  readonly filters = new FilterMemory();
   readonly reads: SharedReads;
   readonly #db: Db;
   readonly #hub: StreamHub;

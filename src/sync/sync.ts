@@ -1,5 +1,4 @@
 import { requireUnlocked } from '../accounts/account-state.ts';
-import { resolveFilter } from '../accounts/filters.ts';
 import { invalidParam } from '../matrix/errors.ts';
 import type { Filter } from '../matrix/filters.ts';
 import { parseStreamToken } from '../storage/stream-token.ts';
@@ -42,7 +41,7 @@ export async function sync(
 ): Promise<JsonObject> {
   // Registered before the first look at what is new: what comes after that look wakes.
   using waiter = deps.syncFeed.waiters.register(viewer.userNid);
-  const filter = await resolveFilter(deps, viewer.userNid, request.filter);
+  const filter = await deps.syncFeed.filters.resolve(deps, viewer.userNid, request.filter);
   const token = readToken(request.since);
   let newest = await deps.syncFeed.catchUp();
   const reading = {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { sql } from 'kysely';
 import type { RoomId } from '../../src/matrix/identifiers.ts';
 import { insertFilter } from '../../src/storage/filters.ts';
 import { refusal } from '../support/refusal.ts';
@@ -81,6 +82,17 @@ describe('a filter of /sync', () => {
     const id = await insertFilter(world.deps.db, userNid, '{"room":{"timeline":{"limit":1}}}');
     const room = (await world.sync(ALICE, { filter: String(id) })).room('join', roomId);
     assert.deepEqual(named(room?.timeline), ['of bob']);
+  });
+
+  it('is looked up once, and never for another user', async () => {
+    const { deviceId, userNid } = await world.viewer(ALICE);
+    await makeAccount(world.deps.db, ALICE, deviceId);
+    const filter = String(await insertFilter(world.deps.db, userNid, '{"room":{"timeline":{"limit":1}}}'));
+    await world.sync(ALICE, { filter });
+    await sql`delete from filters where user_nid = ${userNid}`.execute(world.deps.db);
+    const room = (await world.sync(ALICE, { filter })).room('join', roomId);
+    assert.deepEqual(named(room?.timeline), ['of bob']);
+    await assert.rejects(world.sync(BOB, { filter }), refusal(404, 'M_NOT_FOUND'));
   });
 
   it('must be one', async () => {
