@@ -50,6 +50,9 @@ export class PushMover implements AsyncDisposable {
   #appliedUpTo = 0;
   /** Up to here somebody wants them to be. */
   #wantedUpTo = 0;
+  /** Up to here the hub has told of what may count, and whether what came before that was looked for. */
+  #toldUpTo = 0;
+  #hasStarted = false;
   #moving: Promise<void> | undefined;
   #waking: Promise<void> | undefined;
   #wakeAgain = false;
@@ -67,7 +70,9 @@ export class PushMover implements AsyncDisposable {
   /** Catches up with what happened meanwhile, and follows from then on. Does not wait for that. */
   start(): void {
     this.#unsubscribe = this.#deps.hub.subscribe((change) => {
-      if (change.roomNids.length > 0 || (change.ephemeralRoomNids?.length ?? 0) > 0) this.#wake();
+      if (change.roomNids.length === 0 && (change.ephemeralRoomNids?.length ?? 0) === 0) return;
+      this.#toldUpTo = Math.max(this.#toldUpTo, change.position);
+      this.#wake();
     });
     this.#wake();
   }
@@ -105,7 +110,11 @@ export class PushMover implements AsyncDisposable {
       // In real time: a clock that a test has stopped must not keep notifications back.
       await sleep(GATHER_MS);
       try {
-        await this.catchUp(await currentPosition(this.#db));
+        if (!this.#hasStarted) {
+          this.#toldUpTo = Math.max(this.#toldUpTo, await currentPosition(this.#db));
+          this.#hasStarted = true;
+        }
+        await this.catchUp(this.#toldUpTo);
       } catch (error) {
         // The top of a long-running loop: the database is away, and what is left undone will be done late.
         const { log, clock } = this.#deps;
