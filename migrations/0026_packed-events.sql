@@ -19,6 +19,8 @@ declare
   at integer := 0;
   done integer := 0;
 begin
+  -- Or each byte that is looked at would be decompressed anew with all the others.
+  packed := packed || ''::bytea;
   while at < length(packed) loop
     code := get_byte(packed, at);
     at := at + 1;

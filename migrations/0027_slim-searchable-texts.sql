@@ -1,4 +1,4 @@
--- A text is found by its place in the stream: half of its row was what the event says already, and nothing needs a primary key.
+-- A text is found by its place in the stream: half of its row was what the event says already.
 
 create table slim_texts (
   position bigint not null,
@@ -17,13 +17,12 @@ drop table searchable_texts;
 alter table slim_texts rename to searchable_texts;
 
 comment on table searchable_texts is 'The words of messages, room names and topics. Filled behind the stream, so that sending does not wait for it; a search waits until it is complete.';
-comment on column searchable_texts.position is 'The place in the stream of the event that holds the text. Nothing makes it unique but the lock of search_progress: an index of that kind would take a sixth of the row.';
+comment on column searchable_texts.position is 'The place in the stream of the event that holds the text.';
 comment on column searchable_texts.shown_position is 'The place in the stream of the event that is found by the text: of the one that it edits. Null for the same one.';
 comment on column searchable_texts.key is 'Where in the event the text is: content.name or content.topic. Null for content.body, so that nearly all rows go without.';
 comment on column searchable_texts.vector is 'Words in a normal form with their places, and the room as #room_nid without a place, so that the index alone answers a search in few rooms.';
 
+alter table searchable_texts add primary key (position);
 create index searchable_texts_by_word on searchable_texts using gin (vector) with (fastupdate = off);
 create index searchable_texts_of_edits on searchable_texts (shown_position) where shown_position is not null;
-create index searchable_texts_by_position on searchable_texts
-  using brin (position int8_minmax_multi_ops) with (pages_per_range = 16, autosummarize = on);
-comment on index searchable_texts_by_position is 'For redactions. Rows come nearly in order, so that it takes no room; several stretches for each 16 pages, because new rows fill the holes of redacted ones.';
+analyze searchable_texts;

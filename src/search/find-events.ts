@@ -76,9 +76,12 @@ async function planSearch(
   const senderNids = await findSenders(deps, search.filter, group);
   if (roomNids.length === 0 || senderNids?.length === 0) return undefined;
   const ranks = tsQueryOf(search.phrases);
-  const fits = roomNids.length > MOST_ROOMS_IN_INDEX ? ranks : withinRooms(ranks, roomNids);
+  const rooms =
+    roomNids.length > MOST_ROOMS_IN_INDEX
+      ? { fits: ranks, roomNids }
+      : { fits: withinRooms(ranks, roomNids), roomNids: undefined };
   return {
-    query: { fits, ranks, roomNids, senderNids, keys: search.keys, order: search.order },
+    query: { ...rooms, ranks, senderNids, keys: search.keys, order: search.order },
     judgement: { filter, left },
   };
 }

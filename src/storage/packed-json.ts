@@ -61,11 +61,16 @@ const PHRASES: readonly string[] = [
   '"algorithm":"m.megolm.v1.aes-sha2","ciphertext":"',
 ];
 
+/** What the database looks for in packed JSON: it stays as it is. */
+export const KEPT_WORDS = ['"join_rule":"public"', '"history_visibility":"world_readable"'] as const;
+export type KeptWords = (typeof KEPT_WORDS)[number];
+
 const CODES = new Map(PHRASES.map((phrase, index) => [phrase, FIRST_PHRASE + index]));
 
-/** What may be one of them: of phrases the longest, something in base64, a number. */
+/** What may be one of them: of phrases the longest, something in base64, a number. Kept words hide what they contain. */
 const SPELLED = new RegExp(
   [
+    ...KEPT_WORDS,
     ...PHRASES.toSorted((a, b) => b.length - a.length).map((phrase) =>
       phrase.replaceAll(/[{[$]/g, String.raw`\$&`),
     ),
@@ -95,10 +100,10 @@ export function packJson(text: string): Buffer {
   return packed.subarray(0, size);
 }
 
-/** What stands for it; undefined for what only looks as if it were in base64. */
+/** What stands for it; undefined for words that are kept, and for what only looks as if it were in base64. */
 function codeOf(spelled: string): number | undefined {
   if (spelled.length === TIME_DIGITS && isDigit(spelled.charCodeAt(0))) return TIME;
-  return CODES.get(spelled) ?? codeOfBase64(spelled);
+  return CODES.get(spelled) ?? (spelled.startsWith('"') ? undefined : codeOfBase64(spelled));
 }
 
 function isDigit(code: number): boolean {
@@ -171,6 +176,7 @@ export function unpackJson(packed: Buffer): string {
     }
     done = at;
   }
+  if (at > packed.length) throw new Error('packed JSON ends too early');
   return done < at ? text + packed.toString('utf8', done, at) : text;
 }
 

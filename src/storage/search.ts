@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { Db, Tx } from './database.ts';
 import { unpackJson } from './packed-json.ts';
 
@@ -129,23 +129,27 @@ export async function insertSearchableTexts(tx: Tx, texts: readonly SearchableTe
     from unnest(
       ${texts.map((text) => text.position)}::bigint[], ${texts.map((text) => text.shown_position)}::bigint[],
       ${texts.map((text) => text.key)}::text[], ${texts.map((text) => text.vector)}::text[]
-    ) as t (position, shown_position, key, vector)`.execute(tx);
+    ) as t (position, shown_position, key, vector)
+    on conflict do nothing`.execute(tx);
 }
 
 /** Forgets the texts of what redactions in `(after, upTo]` were applied to, edits included. */
 export async function deleteRedactedTexts(tx: Tx, after: number, upTo: number): Promise<void> {
   await sql`
     with redacted as materialized (
-      select t.position from events r join events t on t.event_id = r.redacts
-      where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
-        and t.redacted_by_nid is not null and t.position is not null
-    ), gone as materialized (
-      select position from redacted
-      union
-      select s.position from redacted r join searchable_texts s
-        on s.shown_position is not null and s.shown_position = r.position
+      select array(
+        select t.position from events r join events t on t.event_id = r.redacts
+        where r.position > ${after} and r.position <= ${upTo} and r.redacts is not null
+          and t.redacted_by_nid is not null and t.position is not null
+      ) as positions
     )
-    delete from searchable_texts s using gone where s.position = gone.position`.execute(tx);
+    delete from searchable_texts
+    where position = any(array(
+      select unnest(positions) from redacted
+      union all
+      select s.position from redacted, searchable_texts s
+      where s.shown_position is not null and s.shown_position = any(redacted.positions)
+    ))`.execute(tx);
 }
 
 /** A place in the results of a search: right at a hit. */
@@ -169,7 +173,8 @@ export interface HitQuery {
   readonly fits: string;
   /** A tsquery that decides how well. */
   readonly ranks: string;
-  readonly roomNids: readonly number[];
+  /** undefined where `fits` asks for them. */
+  readonly roomNids: readonly number[] | undefined;
   /** undefined for anybody. */
   readonly senderNids: readonly number[] | undefined;
   readonly keys: readonly string[];
@@ -212,33 +217,27 @@ interface HitRow {
   readonly edited_nid: number | null;
 }
 
-/**
- * A room's sign is the first word of each vector: it sorts before all others. `is true` keeps the rooms from becoming a join:
- * they are hashed, and a text costs one look however many they are.
- */
-function textsThatFit(query: HitQuery): ReturnType<typeof sql> {
+function textsThatFit(query: HitQuery): RawBuilder<unknown> {
   return sql`
     select s.position as held, coalesce(s.shown_position, s.position) as shown,
       ts_rank_cd(s.vector, ${query.ranks}::tsquery, 1)::float8 as rank
     from searchable_texts s
-    where s.vector @@ ${query.fits}::tsquery
-      and ((tsvector_to_array(s.vector))[1] in (select '#' || unnest(${query.roomNids}::bigint[]))) is true
-      and coalesce(s.key, 'content.body') = any(${query.keys}::text[])
-      and ${sentBy(query.senderNids)}
+    where s.vector @@ ${query.fits}::tsquery and coalesce(s.key, 'content.body') = any(${query.keys}::text[])
+      and ${isOf('room_nid', query.roomNids)} and ${isOf('sender_nid', query.senderNids)}
     ${query.order === 'rank' ? RANK_ONCE : sql``}`;
 }
 
 /** Keeps PostgreSQL from working out a rank wherever it is spoken of. By recency it does so only for those on the page. */
 const RANK_ONCE = sql`offset 0`;
 
-function sentBy(senderNids: readonly number[] | undefined): ReturnType<typeof sql> {
-  if (senderNids === undefined) return sql`true`;
+function isOf(column: 'room_nid' | 'sender_nid', nids: readonly number[] | undefined): RawBuilder<unknown> {
+  if (nids === undefined) return sql`true`;
   return sql`exists (
-    select from events e where e.position = s.position and e.sender_nid = any(${senderNids}::bigint[])
+    select from events e where e.position = s.position and ${sql.ref(`e.${column}`)} = any(${nids}::bigint[])
   )`;
 }
 
-function beyond(order: HitQuery['order'], place: HitPlace): ReturnType<typeof sql> {
+function beyond(order: HitQuery['order'], place: HitPlace): RawBuilder<unknown> {
   const { rank, position, textPosition } = place;
   return order === 'rank'
     ? sql`(-h.rank, h.shown, h.held) > (${-rank}::float8, ${position}::bigint, ${textPosition}::bigint)`

@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { UserId } from '../matrix/identifiers.ts';
 import type { Db } from './database.ts';
-import { unpackJson } from './packed-json.ts';
+import { unpackJson, type KeptWords } from './packed-json.ts';
 
 export interface UserNameTable {
   readonly user_nid: number;
@@ -116,9 +116,7 @@ function isOpen(query: UserQuery, roomNid: RawBuilder<unknown>): RawBuilder<unkn
         and ${says('"history_visibility":"world_readable"')}))`;
 }
 
-/** Whether the event `o` has these words, the last of which is a quote. Packed, the quote may be part of something longer. */
-function says(words: string): RawBuilder<unknown> {
-  const open = Buffer.from(words.slice(0, -1));
-  return sql`(position(${Buffer.from(words)}::bytea in o.json) > 0
-    or position(${open}::bytea in o.json) > 0 and strpos(event_json(o.json), ${words}) > 0)`;
+/** Whether the event `o` has these words. */
+function says(words: KeptWords): RawBuilder<unknown> {
+  return sql`position(${Buffer.from(words)}::bytea in o.json) > 0`;
 }

@@ -63,6 +63,11 @@ describe('a search term', () => {
     assert.ok(!(await fits('"before after"', 'before ﷺ after')));
   });
 
+  it('finds words beside signs that are spelled with others', async () => {
+    // In their normal form they come before all other words.
+    assert.ok(await fits('needle', '\u203c\ufe0f needle \u037a'));
+  });
+
   it('copes with long texts and long words', async () => {
     assert.ok(await fits('needle', `${'h '.repeat(25_000)} needle`));
     assert.ok(await fits('"n s"', `${'h '.repeat(300)} n s`));

@@ -50,8 +50,9 @@ export async function makeSearchWorld(): Promise<SearchWorld> {
       keys: SEARCH_KEYS,
       order: 'rank',
       ...rest,
-      roomNids,
-      fits: roomsInIndex ? withinRooms(ranks, roomNids) : ranks,
+      ...(roomsInIndex
+        ? { fits: withinRooms(ranks, roomNids), roomNids: undefined }
+        : { fits: ranks, roomNids }),
       ranks,
     };
     return listHits(db, query, after, limit);

@@ -290,7 +290,7 @@ describe('migrations', () => {
         'm.room.message', '{}'
       from unnest(array[11, 12, 13, 14, 15], array[101, 102, 103, -7, 105]) as e (nid, place);
       insert into searchable_texts values
-        (11, 11, 3, 5, 101, 'content.body', $$'#3' needle:1,4 'in the':3 hay:2$$),
+        (11, 11, 3, 5, 101, 'content.body', $$'#3' needle:1,4 'in the':3 hay:2 '!!':5$$),
         (12, 12, 4, 6, 102, 'content.topic', $$'#4' hay:1 needle:2$$),
         (13, 11, 3, 5, 101, 'content.body', $$'#3' 'ﷺ':1 needle:2$$),
         (14, 14, 3, 5, -7, 'content.name', $$'#3' needle:1$$),

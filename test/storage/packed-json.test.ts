@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { packJson, unpackJson } from '../../src/storage/packed-json.ts';
+import { KEPT_WORDS, packJson, unpackJson } from '../../src/storage/packed-json.ts';
 import { seededRandom } from '../../src/util/random.ts';
 import { createTestDatabase } from '../support/database.ts';
 
@@ -90,10 +90,18 @@ describe('packed JSON', () => {
   });
 
   it('keeps what the database looks for in it as it is', () => {
-    for (const words of ['"join_rule":"public', '"history_visibility":"world_readable'])
-      for (const after of ['"},"depth":1', '","msgtype":"m.text"},"depth":1', '","sender":"@a"}', '","$":1}'])
+    for (const words of KEPT_WORDS)
+      for (const after of ['},"depth":1', ',"msgtype":"m.text"},"depth":1', ',"sender":"@a"}', ',"$":1}'])
         for (const before of ['{"content":{', '{"auth_events":["$x"],"content":{', '{"m.relates_to":{'])
           assert.ok(packJson(before + words + after).includes(words));
+  });
+
+  it('that was cut off is refused', () => {
+    const packed = packJson(message('good morning'));
+    // In the first hash, and in the signature before the last phrase.
+    for (const size of [20, packed.length - 2])
+      assert.throws(() => unpackJson(packed.subarray(0, size)), /too early/);
+    assert.throws(() => unpackJson(Buffer.from([0])), /stands for nothing/);
   });
 
   it('of what was stored as text is that text', () => {
