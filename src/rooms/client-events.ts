@@ -1,12 +1,13 @@
 import { toClientEvent } from '../matrix/client-event.ts';
 import type { MatrixEvent } from '../matrix/event.ts';
 import type { UserId } from '../matrix/identifiers.ts';
-import { membershipIn, memberSlot } from '../matrix/power-levels.ts';
+import { membershipIn, memberSlot, type Membership } from '../matrix/power-levels.ts';
 import { redactContent } from '../matrix/redaction.ts';
 import { findRoomVersionRules, type RoomVersionRules } from '../matrix/room-version.ts';
 import { readStoredEvent } from '../matrix/event-parsing.ts';
 import { stickyUntil } from '../matrix/sticky.ts';
 import { listEventsByNid, type StoredEvent } from '../storage/events.ts';
+import type { MembershipIn } from '../storage/membership-reading.ts';
 import { findStickyExpiries } from '../storage/sticky-events.ts';
 import type { Clock } from '../util/clock.ts';
 import type { JsonObject, JsonValue } from '../util/json.ts';
@@ -17,6 +18,8 @@ export interface Viewer {
   readonly userId: UserId;
   readonly userNid: number;
   readonly sessionNid: number | undefined;
+  /** What they are in rooms, where that is at hand: it is looked up where it is not. */
+  readonly memberships?: { readonly find: (roomNid: number) => MembershipIn | undefined };
 }
 
 export interface RenderDeps extends RoomReadDeps {
@@ -35,10 +38,21 @@ export interface ReadableEvent {
  * https://spec.matrix.org/v1.19/client-server-api/#redactions
  */
 export function readableEvent(stored: StoredEvent): ReadableEvent {
+  const known = readableEvents.get(stored);
+  if (known !== undefined) return known;
   const rules = rulesOf(stored);
   const event = readStoredEvent(stored, rules);
-  return { stored, rules, event: stored.redactedByNid === undefined ? event : redacted(event, rules) };
+  const readable = {
+    stored,
+    rules,
+    event: stored.redactedByNid === undefined ? event : redacted(event, rules),
+  };
+  readableEvents.set(stored, readable);
+  return readable;
 }
+
+/** Many look at one event: it is parsed for the first of them, and kept as long as its row. */
+const readableEvents = new WeakMap<StoredEvent, ReadableEvent>();
 
 function rulesOf(stored: StoredEvent): RoomVersionRules {
   const rules = findRoomVersionRules(stored.roomVersion);
@@ -75,17 +89,27 @@ export async function renderEvents(
     events.flatMap((event) => event.stateAfter ?? []),
     [ownSlot],
   );
+  // Mostly they are still what they were then.
+  const current = new Map(
+    events.flatMap(({ roomNid }): [number, Membership][] => {
+      const own = viewer.memberships?.find(roomNid);
+      return own === undefined ? [] : [[own.eventNid, own.membership]];
+    }),
+  );
   const related = await loadRelated(
     deps,
     events.flatMap((event) => [event.replacesNid, event.redactedByNid]),
-    [...states.values()].map((held) => held.get(ownSlot)),
+    [...states.values()].map((held) => held.get(ownSlot)).filter((nid) => !current.has(nid ?? -1)),
   );
   const nowMs = deps.clock.nowMs();
   const readable = events.map(readableEvent);
   const expiries = await findStickyExpiries(deps.db, listMaybeSticky(readable, nowMs));
   const membershipAt = (event: StoredEvent): string | undefined => {
     if (event.stateAfter === undefined) return undefined;
-    const member = related.get(states.get(event.stateAfter)?.get(ownSlot));
+    const own = states.get(event.stateAfter)?.get(ownSlot);
+    const known = own === undefined ? undefined : current.get(own);
+    if (known !== undefined) return known;
+    const member = related.get(own);
     // Who has no membership yet counts as having left.
     return member === undefined ? 'leave' : membershipIn(member.event.content);
   };

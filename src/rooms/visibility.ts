@@ -20,11 +20,11 @@ const VISIBILITY_SLOT = stateSlot('m.room.history_visibility', '');
 export async function filterVisible(
   deps: RoomReadDeps,
   events: readonly StoredEvent[],
-  viewer: Pick<Viewer, 'userId' | 'userNid'>,
+  viewer: Pick<Viewer, 'userId' | 'userNid' | 'memberships'>,
 ): Promise<StoredEvent[]> {
   const placed = events.filter((event) => event.status === 'accepted' && event.position !== undefined);
   if (placed.length === 0) return [];
-  const { lastJoins, joins } = await findLastJoins(deps, placed, viewer.userNid);
+  const { lastJoins, joins } = await findLastJoins(deps, placed, viewer);
   const ownSlot = memberSlot(viewer.userId);
   const states = await findInStates(
     deps,
@@ -85,12 +85,14 @@ interface LastJoins {
 async function findLastJoins(
   deps: RoomReadDeps,
   events: readonly StoredEvent[],
-  userNid: number,
+  { userNid, memberships }: Pick<Viewer, 'userNid' | 'memberships'>,
 ): Promise<LastJoins> {
   const rooms = [...new Set(events.map((event) => event.roomNid))];
   const lastJoins = new Map<number, number>();
   const joins = new Set<number>();
-  for (const { roomNid, membership, eventNid } of await listMembershipsIn(deps.db, rooms, userNid)) {
+  const known = rooms.flatMap((roomNid) => memberships?.find(roomNid) ?? []);
+  const all = known.length === rooms.length ? known : await listMembershipsIn(deps.db, rooms, userNid);
+  for (const { roomNid, membership, eventNid } of all) {
     if (membership === 'join') joins.add(eventNid);
     lastJoins.set(roomNid, membership === 'join' ? Infinity : await findJoinBefore(deps, eventNid));
   }

@@ -105,10 +105,11 @@ async function readUpTo(
   newest: number,
   sticky: Promise<NewSticky>,
 ): Promise<SyncAnswer> {
-  const { deps, viewer, since } = reading;
+  const { deps, since } = reading;
+  const viewer = { ...reading.viewer, memberships: rooms };
   const { messages, upTo } = await readMailbox(deps, viewer, since, newest);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
-  return composeAnswer({ ...reading, messages, newSticky: sticky, upTo, standings }, since);
+  return composeAnswer({ ...reading, viewer, messages, newSticky: sticky, upTo, standings }, since);
 }
 
 function readToken(token: string | undefined): number | undefined {

@@ -4,9 +4,13 @@ import { findInStates, type RoomReadDeps } from '../../src/rooms/read-state.ts';
 import { filterVisible } from '../../src/rooms/visibility.ts';
 import type { EventId, RoomId, UserId } from '../../src/matrix/identifiers.ts';
 import { memberSlot } from '../../src/matrix/power-levels.ts';
+import { listRoomsOfUser } from '../../src/storage/memberships.ts';
 import { listEventsById, listTimeline, type StoredEvent } from '../../src/storage/events.ts';
 import { findRoomNid } from '../../src/storage/rooms.ts';
+import { UserRooms } from '../../src/sync/user-rooms.ts';
+import type { JsonObject } from '../../src/util/json.ts';
 import { internUsers } from '../../src/storage/users.ts';
+import { countQueries } from '../support/count-queries.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { localUser, makePipeline, type TestPipeline } from '../support/pipeline.ts';
 
@@ -108,6 +112,38 @@ describe('what a reader sees of stored events', () => {
       await renderEvents({ ...deps, clock: room.clock }, [], await viewer(bob), { withRoomId: true }),
       [],
     );
+  });
+
+  it('is the same by memberships that are at hand, which are not asked for then', async () => {
+    const roomId = await room.createRoom(alice);
+    await room.setState(roomId, alice, 'm.room.history_visibility', '', { history_visibility: 'joined' });
+    const events = async (): Promise<StoredEvent[]> => {
+      await room.send(roomId, alice, 'a message');
+      return timeline(roomId);
+    };
+    for (const [sender, membership] of [
+      [alice, 'invite'],
+      [bob, 'join'],
+      [alice, 'ban'],
+      [alice, 'leave'],
+      [bob, 'join'],
+    ] as const) {
+      await member(roomId, sender, bob, membership);
+      const stored = await events();
+      const stranger = await viewer(bob);
+      const rooms = new UserRooms(await listRoomsOfUser(deps.db, stranger.userNid));
+      const read = async (reader: Viewer): Promise<readonly JsonObject[]> => {
+        const visible = await filterVisible(deps, stored, reader);
+        return renderEvents({ ...deps, clock: room.clock }, visible, reader, { withRoomId: false });
+      };
+      const answers: (readonly JsonObject[])[] = [];
+      const asks = async (reader: Viewer): Promise<number> =>
+        countQueries(database.database, async () => answers.push(await read(reader)));
+      await asks(stranger);
+      const before = await asks(stranger);
+      assert.ok((await asks({ ...stranger, memberships: rooms })) < before, membership);
+      assert.deepEqual(answers[2], answers[0], membership);
+    }
   });
 
   it('finds who holds a slot in each of many states', async () => {

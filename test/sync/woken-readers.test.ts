@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import { allotPositions, inTransaction } from '../../src/storage/database.ts';
+import { countQueries } from '../support/count-queries.ts';
 import { ALICE, createSyncWorld, type SyncWorld } from './sync-world.ts';
-
-/** How often the database is asked while something runs. */
-async function countQueries(world: SyncWorld, run: () => Promise<unknown>): Promise<number> {
-  let count = 0;
-  const note = (): void => void (count += 1);
-  const { pool } = world.database.database;
-  pool.on('acquire', note);
-  try {
-    await run();
-    return count;
-  } finally {
-    pool.off('acquire', note);
-  }
-}
 
 describe('how far readers read who were woken', () => {
   let world: SyncWorld;
@@ -34,7 +21,7 @@ describe('how far readers read who were woken', () => {
   it('is known without a look where everything up to there was told', async () => {
     announce(1, 2);
     const { syncFeed } = world.deps;
-    const queries = await countQueries(world, async () => {
+    const queries = await countQueries(world.database.database, async () => {
       assert.equal(await syncFeed.catchUpWith(start + 2), start + 2);
       assert.equal(await syncFeed.catchUpWith(start + 1), start + 2);
     });
@@ -48,7 +35,7 @@ describe('how far readers read who were woken', () => {
 
   it('is looked up once for all who begin in one turn', async () => {
     const { syncFeed } = world.deps;
-    const queries = await countQueries(world, async () => {
+    const queries = await countQueries(world.database.database, async () => {
       const first = syncFeed.catchUp();
       // The next one has got further than the first before it asks, but in the same turn.
       for (let step = 0; step < 10; step += 1) await Promise.resolve();
