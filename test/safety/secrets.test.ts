@@ -142,5 +142,8 @@ async function dumpDatabase({ database }: TestDatabase): Promise<string> {
     const { rows } = await database.pool.query<{ row: string }>(`select t::text as row from ${name} as t`);
     texts.push(...rows.map(({ row }) => row));
   }
+  // Events are packed: what they say is looked through as well.
+  const { rows } = await database.pool.query<{ json: string }>('select event_json(json) as json from events');
+  texts.push(...rows.map(({ json }) => json));
   return texts.join('\n');
 }
