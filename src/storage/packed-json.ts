@@ -1,5 +1,6 @@
 /**
  * Canonical JSON in about half of its bytes: what `events.json` holds.
+ * https://spec.matrix.org/v1.19/appendices/#canonical-json
  *
  * It is the text itself in UTF-8, in which a byte below 0x20 stands for something longer. Canonical JSON has no such bytes,
  * so a text in which nothing was found is packed as it is, and the rest of a packed one can be read by eye.

@@ -1,26 +1,13 @@
 import assert from 'node:assert/strict';
 import { listEventsById } from '../../src/storage/events.ts';
-import { ALICE, BOB, createSyncWorld, member, named, untilWaiting, type SyncWorld } from './sync-world.ts';
+import { ALICE, BOB, createSyncWorld, member, named, untilWaiting } from './sync-world.ts';
+import { countQueries } from '../support/count-queries.ts';
 import { localUser } from '../support/pipeline.ts';
 
 const READERS = Array.from({ length: 12 }, (_, index) => localUser(`reader${index}`));
 /** Of its own each may ask for its memberships, relations, and what is like them. */
 const MOST_QUERIES_EACH = 6;
 const MOST_SHARED = 20;
-
-/** Counts the queries of a world while something runs; each takes a connection. */
-async function countQueries(world: SyncWorld, run: () => Promise<unknown>): Promise<number> {
-  let count = 0;
-  const note = (): void => void (count += 1);
-  const { pool } = world.database.database;
-  pool.on('acquire', note);
-  try {
-    await run();
-    return count;
-  } finally {
-    pool.off('acquire', note);
-  }
-}
 
 describe('readers who are woken by one change', () => {
   it('share what they read alike', async () => {
@@ -36,7 +23,7 @@ describe('readers who are woken by one change', () => {
       world.sync(reader, { since: since.get(reader), timeoutMs: 30_000 }),
     );
     await untilWaiting(world, READERS.length);
-    const queries = await countQueries(world, async () => {
+    const queries = await countQueries(world.database.database, async () => {
       await world.test.send(roomId, ALICE, 'to all');
       for (const answer of await Promise.all(waiting))
         assert.deepEqual(named(answer.room('join', roomId)?.timeline), ['to all']);
