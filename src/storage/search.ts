@@ -223,17 +223,22 @@ function textsThatFit(query: HitQuery): RawBuilder<unknown> {
       ts_rank_cd(s.vector, ${query.ranks}::tsquery, 1)::float8 as rank
     from searchable_texts s
     where s.vector @@ ${query.fits}::tsquery and coalesce(s.key, 'content.body') = any(${query.keys}::text[])
-      and ${isOf('room_nid', query.roomNids)} and ${isOf('sender_nid', query.senderNids)}
+      and ${isSentIn(query)}
     ${query.order === 'rank' ? RANK_ONCE : sql``}`;
 }
 
 /** Keeps PostgreSQL from working out a rank wherever it is spoken of. By recency it does so only for those on the page. */
 const RANK_ONCE = sql`offset 0`;
 
-function isOf(column: 'room_nid' | 'sender_nid', nids: readonly number[] | undefined): RawBuilder<unknown> {
-  if (nids === undefined) return sql`true`;
+/** One look at the event, where there is anything to ask it. */
+function isSentIn({ roomNids, senderNids }: HitQuery): RawBuilder<unknown> {
+  const conditions = [
+    ...(roomNids === undefined ? [] : [sql`e.room_nid = any(${roomNids}::bigint[])`]),
+    ...(senderNids === undefined ? [] : [sql`e.sender_nid = any(${senderNids}::bigint[])`]),
+  ];
+  if (conditions.length === 0) return sql`true`;
   return sql`exists (
-    select from events e where e.position = s.position and ${sql.ref(`e.${column}`)} = any(${nids}::bigint[])
+    select from events e where e.position = s.position and ${sql.join(conditions, sql` and `)}
   )`;
 }
 
