@@ -10,6 +10,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
+import { Roster } from '../util/roster.ts';
 import { refuseBrokenRequest } from './broken-request.ts';
 import type { HttpLimits } from './limits.ts';
 import type { LiveCalls } from './live-calls.ts';
@@ -47,7 +48,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #servers: Server[] = [];
   /** Connections without a request yet: node counts them as busy, and clients open them in advance. */
   readonly #unused = new Set<Socket>();
-  readonly #answering = new Set<ServerResponse>();
+  readonly #answering = new Roster<ServerResponse>();
   #stopped: Promise<void> | undefined;
 
   constructor(parts: HttpServerParts) {
@@ -119,8 +120,8 @@ export class HttpServer implements AsyncDisposable {
     server.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, this.#answering));
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#unused.delete(request.socket);
-      this.#answering.add(response);
-      response.once('close', () => this.#answering.delete(response));
+      const membership = this.#answering.add(response);
+      response.once('close', () => membership.leave());
       listener(request, response);
     };
     // Who expects what no server offers is answered all the same, as HTTP allows.

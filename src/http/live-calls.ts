@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { unavailable } from '../matrix/errors.ts';
+import { Roster } from '../util/roster.ts';
 import { ClientGone } from './client-gone.ts';
 
 const RETRY_STOPPING_MS = 2_000;
@@ -12,7 +13,7 @@ const RETRY_STOPPING_MS = 2_000;
  *       └───server stops─────► aborted with 503, which a long poll may throw or answer over with an empty reply
  */
 export class LiveCalls {
-  readonly #open = new Set<LiveCall>();
+  readonly #open = new Roster<LiveCall>();
   #stopping = false;
 
   /** How many requests are being answered. */
@@ -28,9 +29,9 @@ export class LiveCalls {
   begin(response: ServerResponse): LiveCall {
     if (this.#stopping) throw stopping();
     const call = new LiveCall();
-    this.#open.add(call);
+    const membership = this.#open.add(call);
     response.once('close', () => {
-      this.#open.delete(call);
+      membership.leave();
       if (!response.writableFinished) call.abort(new ClientGone());
     });
     return call;
