@@ -48,9 +48,7 @@ export function answerWith<Deps>(row: Endpoint<Deps>, parts: AnswerParts<Deps>):
       requester,
       ip: state.ip,
       userAgent,
-      get signal() {
-        return live.signal;
-      },
+      live,
     });
     if ('stream' in reply) writeStream(context, reply);
     else writeReply(context, reply);

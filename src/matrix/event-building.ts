@@ -76,34 +76,33 @@ export function chooseEventId(random: Random, serverName: ServerName): EventId {
 
 function signParts(parts: EventParts): MatrixEvent {
   const { rules, serverName, key } = parts;
-  const unhashed = assemblePdu(parts);
-  const hashText = contentHashText(unhashed, STRICT_JSON);
+  const pdu = assemblePdu(parts);
+  const hashText = contentHashText(pdu, STRICT_JSON);
   const hashes = { sha256: encodeUnpaddedBase64(sha256(hashText)) };
+  pdu['hashes'] = hashes;
   // One text is signed and, since v3, hashed into the id.
-  const text = signedText({ ...unhashed, hashes }, rules);
+  const text = signedText(pdu, rules);
   const signatures = addSignature(undefined, serverName, key.keyId, signText(text, key));
+  pdu['signatures'] = signatures;
   checkSize(joinedBytes(hashText, encodeCanonicalJson({ hashes, signatures })));
 
   const eventId =
     rules.eventIdFormat === 'chosen' ? requireChosenId(parts) : eventIdOfHash(sha256(text), rules);
-  const event = eventFromPdu(
-    { ...unhashed, hashes, signatures },
-    eventId,
-    parts.roomId ?? roomIdOfCreate(eventId),
-    rules,
-  );
+  const event = eventFromPdu(pdu, eventId, parts.roomId ?? roomIdOfCreate(eventId), rules);
   const oversized = findOversizedField(event, rules);
   if (oversized !== undefined) throw tooLarge(`The event's ${oversized}`);
   return event;
 }
 
+type PduDraft = { -readonly [Key in keyof Pdu]: Pdu[Key] };
+
 /** Members in sorted order, for the encoder is quickest on them; assigned rather than spread, which costs as much as a hash. */
-function assemblePdu(parts: EventParts): Pdu {
+function assemblePdu(parts: EventParts): PduDraft {
   const { rules, roomId, stateKey } = parts;
   if (roomId === undefined && !rules.roomIdIsCreateHash)
     throw new Error('events of this room version carry a room id');
   const redacts = findRedacts(parts);
-  const pdu: { -readonly [Key in keyof Pdu]: Pdu[Key] } = {
+  const pdu: PduDraft = {
     auth_events: formatReferences(parts.authEvents, rules),
     content: placeRedactsInContent(parts.content, redacts, rules),
     depth: parts.depth,

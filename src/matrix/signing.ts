@@ -90,6 +90,7 @@ export function addSignature(
   keyId: string,
   signature: string,
 ): Signatures {
+  if (existing === undefined) return { [signer]: { [keyId]: signature } };
   const bySigner = { ...signaturesOf(existing, signer), [keyId]: signature };
   return { ...wellFormedSignatures(existing), [signer]: bySigner };
 }

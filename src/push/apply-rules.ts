@@ -15,6 +15,9 @@ import { evaluateRules } from './evaluate-rules.ts';
 import type { PassedOver } from './passed-over.ts';
 import { findThreads, type ThreadId } from './threads.ts';
 
+/** So many are looked at in one turn of the event loop, and the rest of the event they are of. */
+const RECIPIENTS_IN_TURN = 100;
+
 /** What a stretch of the stream means for notifications. */
 export interface PushEffects {
   readonly notifications: readonly Notification[];
@@ -47,15 +50,19 @@ export async function applyPushRules(
   ]);
   const notifications: Notification[] = [];
   const readMarks = [...markSent(events, threads), ...comingAndGoing];
-  for (const [index, event] of events.entries()) {
-    // A large room is a lot of work: others get their turn between events.
-    if (index > 0) await yieldToOthers();
+  let recipients = 0;
+  for (const event of events) {
     if (event.stored.redactedByNid !== undefined) continue;
     const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
     const facts = { threadId, nowTs, subscribers: subscribers.get(threadId), predefined: deps };
     const { notified, others } = await applyToEvent(audience, event, facts);
     notifications.push(...notified);
     if (notified.length > 0) readMarks.push(...deps.passedOver.note(event.stored.roomNid, others));
+    recipients += notified.length + others.length;
+    if (recipients < RECIPIENTS_IN_TURN) continue;
+    // A large room is a lot of work: others get their turn between events.
+    await yieldToOthers();
+    recipients = 0;
   }
   return { notifications, readMarks, withdrawn };
 }
@@ -92,6 +99,7 @@ async function applyToEvent(
   const { sender } = event.event;
   const { threadId, nowTs, subscribers, predefined } = facts;
   const present = audience.recipientsOf(event).filter((recipient) => recipient.userId !== sender);
+  if (present.length === 0) return { notified: [], others: [] };
   const recipients = present.filter((recipient) => !audience.rulesOf(recipient).ignored.has(sender));
   const actions = await evaluateRules(audience, event, recipients, {
     predefined,

@@ -114,14 +114,16 @@ export async function renderEvents(
     return member === undefined ? 'leave' : membershipIn(member.event.content);
   };
   return readable.map(({ stored, event }) => {
-    const unsigned = compact({
-      age: nowMs - event.originServerTs,
-      membership: membershipAt(stored),
-      ...previousOf(related.get(stored.replacesNid)),
-      ...senderOnly(stored, viewer),
-      ...remainingStickiness(expiries.get(stored.eventNid), nowMs),
-      redacted_because: redactionOf(related.get(stored.redactedByNid), nowMs, options),
-    });
+    const unsigned = compact(
+      {
+        age: nowMs - event.originServerTs,
+        membership: membershipAt(stored),
+        redacted_because: redactionOf(related.get(stored.redactedByNid), nowMs, options),
+      },
+      previousOf(related.get(stored.replacesNid)),
+      senderOnly(stored, viewer),
+      remainingStickiness(expiries.get(stored.eventNid), nowMs),
+    );
     return toClientEvent(event, { unsigned, withRoomId: options.withRoomId });
   });
 }
@@ -187,6 +189,10 @@ function redactionOf(
 
 type Unsigned = Readonly<Record<string, JsonValue | undefined>>;
 
-function compact(unsigned: Unsigned): JsonObject {
-  return Object.fromEntries(Object.entries(unsigned).filter(([, value]) => value !== undefined));
+function compact(...parts: readonly Unsigned[]): JsonObject {
+  const members: Record<string, JsonValue> = {};
+  for (const [name, value] of parts.flatMap(Object.entries<JsonValue | undefined>)) {
+    if (value !== undefined) members[name] = value;
+  }
+  return members;
 }

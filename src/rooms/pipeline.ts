@@ -150,11 +150,11 @@ export class Pipeline implements AsyncDisposable {
     if (decision.kind !== 'changes') throw new Error(`a new room was decided as ${decision.kind}`);
     const prepared = await prepareCommit(this.#queueDeps, start, decision.snapshot, decision.changes);
     const result = await this.#committer.submit({
-      ...prepared,
       claims: [],
       transactions: [],
       requests: [],
       futures: [],
+      ...prepared,
     });
     if (result.kind !== 'committed') throw new Error(`a new room was committed as ${result.kind}`);
     const events = decision.events.map((event, index) => ({ ...event, position: result.positions[index] }));

@@ -143,10 +143,11 @@ export class RoomQueue {
     while (decided.length < MOST_PROPOSALS_IN_COMMIT) {
       const [next] = this.#waiting;
       if (next === undefined) break;
-      const { transaction } = next.proposal;
-      const candidate = { ...next, request: transaction && numberRequest(transaction.key) };
-      if (decided.some((other) => excludeEachOther(other, candidate))) break;
-      const decision = await decideProposal(this.#deps, snapshot, next.proposal);
+      // By name, for one that is decided again has all that was decided before.
+      const { proposal, resolve, reject } = next;
+      const request = proposal.transaction && numberRequest(proposal.transaction.key);
+      if (decided.some((other) => excludeEachOther(other, { proposal, request }))) break;
+      const decision = await decideProposal(this.#deps, snapshot, proposal);
       if (decision.kind === 'flush') {
         if (decided.length === 0)
           throw new Error('a proposal needs itself committed before it can be decided');
@@ -154,7 +155,7 @@ export class RoomQueue {
       }
       const isFinal =
         decision.kind === 'ended' ||
-        (decision.kind === 'changes' && decision.changes.length === 0 && !writesAnything(next.proposal));
+        (decision.kind === 'changes' && decision.changes.length === 0 && !writesAnything(proposal));
       if (decision.kind === 'stale' || (isFinal && !(await this.#isCurrent(start)))) {
         this.#waiting.unshift(...decided.splice(0));
         this.#snapshot = undefined;
@@ -164,11 +165,12 @@ export class RoomQueue {
       snapshot = decision.snapshot;
       if (decision.kind === 'ended') {
         if (decided.length === 0) this.#snapshot = snapshot;
-        next.resolve(decision.outcome);
-      } else if (decision.changes.length === 0 && !writesAnything(next.proposal)) {
-        next.resolve({ kind: 'committed', events: decision.events });
+        resolve(decision.outcome);
+      } else if (decision.changes.length === 0 && !writesAnything(proposal)) {
+        resolve({ kind: 'committed', events: decision.events });
       } else {
-        decided.push({ ...candidate, changes: decision.changes, events: decision.events });
+        const { changes, events } = decision;
+        decided.push({ proposal, resolve, reject, request, changes, events });
       }
     }
     return snapshot;
@@ -182,7 +184,8 @@ export class RoomQueue {
   async #commit(start: RoomSnapshot, end: RoomSnapshot, decided: readonly Decided[]): Promise<void> {
     const changes = decided.flatMap((entry) => entry.changes);
     const prepared = await prepareCommit(this.#deps, start, end, changes);
-    const room: RoomCommit = { ...prepared, ...additionsOf(decided) };
+    const { claims, transactions, requests, futures } = additionsOf(decided);
+    const room: RoomCommit = { claims, transactions, requests, futures, ...prepared };
     const result = await this.#deps.committer.submit(room);
     if (result.kind === 'committed') {
       this.#settle(end, room, decided, result.positions);
@@ -303,7 +306,8 @@ function requestOf({ proposal, request, changes, events: [event] }: Decided): Se
   const sessionNid = changes.find((change) => change.nid === event?.nid)?.intent?.session?.sessionNid;
   // What an application service sends belongs to no session, though it may name a device.
   if (event === undefined || sessionNid === undefined || sessionNid <= 0) return [];
-  return [{ ...transaction.key, sessionNid, eventNid: event.nid, request }];
+  const { userNid, deviceId, endpoint, txnId } = transaction.key;
+  return [{ userNid, deviceId, endpoint, txnId, sessionNid, eventNid: event.nid, request }];
 }
 
 function nameFirst([event]: readonly ProposedEvent[]): JsonObject {

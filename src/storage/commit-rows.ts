@@ -74,12 +74,12 @@ export interface Guarded {
 export function listGuarded(rooms: readonly RoomCommit[], nowMs: number): Guarded {
   return {
     rooms,
-    claims: rooms.flatMap(({ roomNid, claims }) => claims.map((claim) => ({ ...claim, roomNid, nowMs }))),
+    claims: rooms.flatMap(({ roomNid, claims }) => claims.map((claim) => ({ roomNid, nowMs, ...claim }))),
     transactions: rooms.flatMap(({ roomNid, transactions }) =>
-      transactions.map((transaction) => ({ ...transaction, roomNid, nowMs })),
+      transactions.map((transaction) => ({ roomNid, nowMs, ...transaction })),
     ),
     requests: rooms.flatMap(({ roomNid, requests }) =>
-      requests.map((request) => ({ ...request, roomNid, nowMs })),
+      requests.map((request) => ({ roomNid, nowMs, ...request })),
     ),
   };
 }

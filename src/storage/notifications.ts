@@ -139,8 +139,8 @@ interface UnreadCall {
 }
 
 const readUnread = readTogether(async (db, calls: readonly UnreadCall[]) => {
-  const wanted = calls.flatMap((call, index) =>
-    call.roomNids.map((roomNid) => ({ ...call, index, roomNid })),
+  const wanted = calls.flatMap(({ userNid, roomNids, upTo }, index) =>
+    roomNids.map((roomNid) => ({ index, roomNid, userNid, upTo })),
   );
   const { rows } = await sql<{
     index: number;

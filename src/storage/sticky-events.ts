@@ -37,8 +37,8 @@ export function listStickyEvents(db: Db, range: StickyRange): Promise<readonly S
 }
 
 const readSticky = readTogether(async (db, ranges: readonly StickyRange[]) => {
-  const wanted = ranges.flatMap((range, call) =>
-    range.roomNids.map((roomNid) => ({ ...range, call, roomNid })),
+  const wanted = ranges.flatMap(({ roomNids, after, upTo, nowMs, limit }, call) =>
+    roomNids.map((roomNid) => ({ call, roomNid, after, upTo, nowMs, limit })),
   );
   const { rows } = await sql<{ call: number; event_nid: number; room_nid: number; position: number }>`
     select w.call, s.event_nid, s.room_nid, s.position

@@ -40,12 +40,13 @@ export async function composeAnswer(scope: SyncScope, since: number | undefined)
   const [counts, ...parts] = await Promise.all([countWhereNews(scope, since), ...reading]);
   parts.push(await addUnreadCounts(scope, parts, counts));
   const rooms = mergeRooms(scope, parts);
-  const body = {
-    ...Object.assign({}, ...parts.map((part) => part.body)),
-    next_batch: formatStreamToken(scope.upTo),
-    ...(Object.keys(rooms).length === 0 ? {} : { rooms }),
-  };
-  return { body, hasNews: Object.keys(rooms).length > 0 || parts.some((part) => part.isNews === true) };
+  const hasRooms = Object.keys(rooms).length > 0;
+  const body: JsonObject = Object.assign(
+    { next_batch: formatStreamToken(scope.upTo) },
+    ...parts.map((part) => part.body),
+    hasRooms ? { rooms } : {},
+  );
+  return { body, hasNews: hasRooms || parts.some((part) => part.isNews === true) };
 }
 
 /** The same where nothing has happened to the user or in their rooms since: then there is only their keys to tell of. */
@@ -54,7 +55,7 @@ export async function composeQuietAnswer(
   since: number,
 ): Promise<SyncAnswer> {
   const { body, isNews } = await oneTimeKeys.since(scope, since);
-  return { body: { ...body, next_batch: formatStreamToken(scope.upTo) }, hasNews: isNews };
+  return { body: { next_batch: formatStreamToken(scope.upTo), ...body }, hasNews: isNews };
 }
 
 /** The sections of `rooms` that hold anything, each room with what all providers say of it. */
@@ -64,7 +65,7 @@ function mergeRooms(scope: SyncScope, parts: readonly SyncPart[]): JsonObject {
     for (const [name, entries] of Object.entries(rooms ?? {})) {
       for (const [roomId, body] of entries) {
         const section = (sections[name] ??= {});
-        section[roomId] = { ...(section[roomId] ?? emptyRoom(scope, name)), ...body };
+        section[roomId] = Object.assign(section[roomId] ?? emptyRoom(scope, name), body);
       }
     }
   }

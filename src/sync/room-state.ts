@@ -49,11 +49,11 @@ export async function renderRoom(
   const stickyStart = stateStart + state.length;
   return {
     [scope.stateAfter ?? 'state']: { events: rendered.slice(stateStart, stickyStart) },
-    ...(sticky.length === 0 ? {} : { msc4354_sticky: { events: rendered.slice(stickyStart) } }),
     timeline: {
       events: rendered.slice(0, stateStart),
       limited: timeline.isLimited,
       prev_batch: formatStreamToken(timeline.start),
     },
+    ...(sticky.length === 0 ? {} : { msc4354_sticky: { events: rendered.slice(stickyStart) } }),
   };
 }

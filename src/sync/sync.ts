@@ -105,11 +105,15 @@ async function readUpTo(
   newest: number,
   sticky: Promise<NewSticky>,
 ): Promise<SyncAnswer> {
-  const { deps, since } = reading;
-  const viewer = { ...reading.viewer, memberships: rooms };
+  const { deps, since, filter, fullState, stateAfter } = reading;
+  const { userId, userNid, sessionNid, deviceId } = reading.viewer;
+  const viewer = { userId, userNid, sessionNid, deviceId, memberships: rooms };
   const { messages, upTo } = await readMailbox(deps, viewer, since, newest);
   const standings = await listStandings(deps, viewer, rooms, { since, upTo });
-  return composeAnswer({ ...reading, viewer, messages, newSticky: sticky, upTo, standings }, since);
+  return composeAnswer(
+    { deps, viewer, filter, fullState, stateAfter, upTo, standings, messages, newSticky: sticky },
+    since,
+  );
 }
 
 function readToken(token: string | undefined): number | undefined {

@@ -156,7 +156,7 @@ function call(parts: CallParts): RawCall {
     query: new URLSearchParams(parts.query),
     ip: '127.0.0.1',
     userAgent: undefined,
-    signal: new AbortController().signal,
+    live: new AbortController(),
   };
 }
 
