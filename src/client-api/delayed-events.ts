@@ -59,7 +59,7 @@ const manageUnstable = endpoint({
   rateLimit: 'future-token',
   handle: (deps: DelayedEventsDeps, { params, requester, ip }) =>
     manageDelayedEvent(deps, {
-      ...params,
+      delayId: params.delayId,
       action: actionInPath(params.action),
       requester,
       ip,
@@ -76,7 +76,7 @@ const manageUnstableByBody = endpoint({
   body: jsonObject,
   handle: (deps: DelayedEventsDeps, { params, body, requester, ip }) =>
     manageDelayedEvent(deps, {
-      ...params,
+      delayId: params.delayId,
       action: readDelayAction(body['action']),
       requester,
       ip,
@@ -92,7 +92,7 @@ const manageStable = endpoint({
   rateLimit: 'none',
   handle: (deps: DelayedEventsDeps, { params, requester, ip }) =>
     manageDelayedEvent(deps, {
-      ...params,
+      delayId: params.delayId,
       action: actionInPath(params.action),
       requester,
       ip,

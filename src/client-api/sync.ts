@@ -36,7 +36,8 @@ const syncEndpoint = endpoint({
   auth: 'guest-ok',
   rateLimit: 'none',
   query: syncQuery,
-  handle: async (deps: SyncEndpointDeps, { query, requester, signal }) => {
+  handle: async (deps: SyncEndpointDeps, call) => {
+    const { query, requester } = call;
     await deps.presenceBoard.noteSync(requester, query.set_presence, query.timeout);
     const request = {
       filter: query.filter,
@@ -45,7 +46,7 @@ const syncEndpoint = endpoint({
       stateAfter: stateAfterKey(query),
       timeoutMs: query.timeout,
     };
-    return { body: await sync(deps, requester, request, signal) };
+    return { body: await sync(deps, requester, request, call) };
   },
 });
 

@@ -35,11 +35,11 @@ export async function scheduleDelayedEvent(
     readonly txn?: RequestId | undefined;
   },
 ): Promise<Reply> {
-  const { requester, txn } = request;
+  const { requester, roomId, event, txn } = request;
   const repeated = await findScheduled(deps, requester, txn);
   if (repeated !== undefined) return repeated;
   const delayMs = parseDelayText(request.delay, deps.config.maxDelayMs);
-  return scheduleEvent(deps, requester, { ...request, delayMs });
+  return scheduleEvent(deps, requester, { roomId, event, delayMs, txn });
 }
 
 /**
@@ -131,7 +131,7 @@ export async function scheduleEvent(
     ],
   };
   const response = { delay_id: delayId };
-  const transaction = txn && { ...keyOf(requester, txn), response };
+  const transaction = txn && { response, ...keyOf(requester, txn) };
   const stored = await storeFuture(deps.database, future, transaction);
   if (stored === 'too-many') throw await tooManyFutures(deps, requester.userNid);
   if (stored === 'repeated') {

@@ -10,7 +10,7 @@ import { inTwoRoundTrips } from '../storage/round-trips.ts';
 import type { StreamHub } from '../storage/stream-hub.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
-import { applyPushRules } from './apply-rules.ts';
+import { applyPushRules, type PushRuleDeps } from './apply-rules.ts';
 import { PassedOver } from './passed-over.ts';
 import { PersonalRulesMemory } from './personal-rules.ts';
 
@@ -44,8 +44,7 @@ const GATHER_MS = 50;
 export class PushMover implements AsyncDisposable {
   readonly #deps: PushMoverDeps;
   readonly #db: Db;
-  readonly #personalRules: PersonalRulesMemory;
-  readonly #passedOver = new PassedOver();
+  readonly #ruleDeps: PushRuleDeps;
   /** Rules are applied up to here at least, by whichever process. */
   #appliedUpTo = 0;
   /** Up to here somebody wants them to be. */
@@ -64,7 +63,8 @@ export class PushMover implements AsyncDisposable {
     this.#deps = deps;
     this.#db = deps.database.db;
     const { legacyMentions, threadSubscriptions } = deps;
-    this.#personalRules = new PersonalRulesMemory({ db: this.#db, legacyMentions, threadSubscriptions });
+    const personalRules = new PersonalRulesMemory({ db: this.#db, legacyMentions, threadSubscriptions });
+    this.#ruleDeps = { ...deps, db: this.#db, personalRules, passedOver: new PassedOver() };
   }
 
   /** Catches up with what happened meanwhile, and follows from then on. Does not wait for that. */
@@ -142,13 +142,7 @@ export class PushMover implements AsyncDisposable {
   }
 
   async #apply(backlog: PushBacklog, nowTs: number) {
-    const deps = {
-      ...this.#deps,
-      db: this.#db,
-      personalRules: this.#personalRules,
-      passedOver: this.#passedOver,
-    };
-    const { notifications, readMarks, withdrawn } = await applyPushRules(deps, backlog, nowTs);
+    const { notifications, readMarks, withdrawn } = await applyPushRules(this.#ruleDeps, backlog, nowTs);
     const { reached, receipts } = backlog;
     return async (tx: Tx): Promise<{ readonly reached: number; readonly pushersDue: boolean }> => {
       const [, ...due] = await Promise.all([

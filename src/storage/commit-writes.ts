@@ -90,9 +90,9 @@ function listStateWrites(rooms: readonly RoomCommit[], places: Places): Statemen
       room.events.map((event, index) => [event.event_nid, places.get(room.roomNid)?.[index]]),
     );
     return room.memberships.map((member) => ({
-      ...member,
       roomNid: room.roomNid,
       place: placeOf.get(member.eventNid) ?? lastOf(places.get(room.roomNid)),
+      ...member,
     }));
   });
   return [

@@ -106,9 +106,9 @@ export type Connection = Pick<pg.PoolClient, 'query'>;
 export async function insertFutures(connection: Connection, futures: readonly NewFuture[]): Promise<void> {
   const alternatives = futures.flatMap((future) =>
     future.alternatives.map((alternative, ordinal) => ({
-      ...alternative,
       futureNid: future.futureNid,
       ordinal,
+      ...alternative,
     })),
   );
   await Promise.all([

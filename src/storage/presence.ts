@@ -219,5 +219,5 @@ function readRow(row: PresenceTable): Presence {
 }
 
 function readOwnedRow(row: OwnedPresenceRow): OwnedPresence {
-  return { ...readRow(row), userNid: row.user_nid, userId: row.user_id };
+  return { userNid: row.user_nid, userId: row.user_id, ...readRow(row) };
 }

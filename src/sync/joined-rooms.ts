@@ -76,8 +76,6 @@ async function readRoom(
     missed.length > 0 ||
     summary !== undefined;
   if (!hasNews && !change.isWhole) return undefined;
-  return {
-    ...(await renderRoom(scope, timeline, state, missed)),
-    ...(summary === undefined ? {} : { summary: renderSummary(summary, heroes) }),
-  };
+  const rendered = await renderRoom(scope, timeline, state, missed);
+  return summary === undefined ? rendered : { summary: renderSummary(summary, heroes), ...rendered };
 }

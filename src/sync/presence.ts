@@ -68,12 +68,14 @@ async function render(scope: SyncScope, found: readonly OwnedPresence[]): Promis
 
 function renderOne(one: OwnedPresence, profile: Profile, nowMs: number) {
   const state = stateAt(one, nowMs);
-  const content: JsonObject = {
-    ...shownPart(profile),
-    presence: state,
-    last_active_ago: Math.max(0, nowMs - one.lastActiveTs),
-    currently_active: state === 'online',
-    ...(one.statusMsg === undefined ? {} : { status_msg: one.statusMsg }),
-  };
+  const content: JsonObject = Object.assign(
+    shownPart(profile),
+    {
+      presence: state,
+      last_active_ago: Math.max(0, nowMs - one.lastActiveTs),
+      currently_active: state === 'online',
+    },
+    one.statusMsg === undefined ? {} : { status_msg: one.statusMsg },
+  );
   return { type: 'm.presence', sender: one.userId, content };
 }

@@ -97,8 +97,16 @@ function allAsBefore(rooms: UserRooms): Standings {
   return standings;
 }
 
+/** Each member by name: all rooms of a user are made anew when one of them changes. */
 function asBefore(room: RoomMembership): Standing {
-  return { ...room, before: room.membership };
+  return {
+    roomNid: room.roomNid,
+    roomId: room.roomId,
+    membership: room.membership,
+    eventNid: room.eventNid,
+    position: room.position,
+    before: room.membership,
+  };
 }
 
 /** Whether the user is in the room. */

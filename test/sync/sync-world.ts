@@ -124,7 +124,12 @@ export async function createSyncWorld(
         ...request,
       };
       return readAnswer(
-        await sync(deps, await viewer(userId), whole, signal ?? new AbortController().signal),
+        await sync(
+          deps,
+          await viewer(userId),
+          whole,
+          signal === undefined ? new AbortController() : { signal },
+        ),
       );
     },
     async [Symbol.asyncDispose]() {
