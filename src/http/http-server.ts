@@ -120,8 +120,8 @@ export class HttpServer implements AsyncDisposable {
     server.on('clientError', (error, socket) => refuseBrokenRequest(error, socket, this.#answering));
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#unused.delete(request.socket);
-      const membership = this.#answering.add(response);
-      response.once('close', () => membership.leave());
+      const entry = this.#answering.add(response);
+      response.once('close', () => entry.leave());
       listener(request, response);
     };
     // Who expects what no server offers is answered all the same, as HTTP allows.

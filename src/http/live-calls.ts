@@ -29,9 +29,9 @@ export class LiveCalls {
   begin(response: ServerResponse): LiveCall {
     if (this.#stopping) throw stopping();
     const call = new LiveCall();
-    const membership = this.#open.add(call);
+    const entry = this.#open.add(call);
     response.once('close', () => {
-      membership.leave();
+      entry.leave();
       if (!response.writableFinished) call.abort(new ClientGone());
     });
     return call;

@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import { outcomeOf } from '../matrix/push-rules/evaluation.ts';
 import { parseUserId, type EventId } from '../matrix/identifiers.ts';
@@ -10,13 +9,11 @@ import { MAIN_THREAD, type Notification } from '../storage/notifications.ts';
 import { listAccountsAmong, type PushBacklog } from '../storage/push-progress.ts';
 import type { ReadMark } from '../storage/read-marks.ts';
 import { listThreadSubscribers } from '../storage/thread-subscriptions.ts';
+import { Turn } from '../util/turn.ts';
 import { loadAudience, type Audience, type AudienceDeps } from './audience.ts';
 import { evaluateRules } from './evaluate-rules.ts';
 import type { PassedOver } from './passed-over.ts';
 import { findThreads, type ThreadId } from './threads.ts';
-
-/** So many are looked at in one turn of the event loop, and the rest of the event they are of. */
-const RECIPIENTS_IN_TURN = 100;
 
 /** What a stretch of the stream means for notifications. */
 export interface PushEffects {
@@ -50,19 +47,16 @@ export async function applyPushRules(
   ]);
   const notifications: Notification[] = [];
   const readMarks = [...markSent(events, threads), ...comingAndGoing];
-  let recipients = 0;
+  // Many events, a large room or the rules of one user may be a lot of work.
+  const turn = new Turn();
   for (const event of events) {
+    if (turn.isOver) await turn.end();
     if (event.stored.redactedByNid !== undefined) continue;
     const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
-    const facts = { threadId, nowTs, subscribers: subscribers.get(threadId), predefined: deps };
+    const facts = { threadId, nowTs, turn, subscribers: subscribers.get(threadId), predefined: deps };
     const { notified, others } = await applyToEvent(audience, event, facts);
     notifications.push(...notified);
     if (notified.length > 0) readMarks.push(...deps.passedOver.note(event.stored.roomNid, others));
-    recipients += notified.length + others.length;
-    if (recipients < RECIPIENTS_IN_TURN) continue;
-    // A large room is a lot of work: others get their turn between events.
-    await yieldToOthers();
-    recipients = 0;
   }
   return { notifications, readMarks, withdrawn };
 }
@@ -90,6 +84,7 @@ async function applyToEvent(
   facts: {
     readonly threadId: ThreadId;
     readonly nowTs: number;
+    readonly turn: Turn;
     /** Of the thread, by interned id. */
     readonly subscribers: ReadonlySet<number> | undefined;
     readonly predefined: PredefinedRules;
@@ -97,12 +92,13 @@ async function applyToEvent(
 ): Promise<{ readonly notified: readonly Notification[]; readonly others: readonly number[] }> {
   const { stored } = event;
   const { sender } = event.event;
-  const { threadId, nowTs, subscribers, predefined } = facts;
+  const { threadId, nowTs, turn, subscribers, predefined } = facts;
   const present = audience.recipientsOf(event).filter((recipient) => recipient.userId !== sender);
   if (present.length === 0) return { notified: [], others: [] };
   const recipients = present.filter((recipient) => !audience.rulesOf(recipient).ignored.has(sender));
   const actions = await evaluateRules(audience, event, recipients, {
     predefined,
+    turn,
     isSubscribed: threadId === MAIN_THREAD ? undefined : ({ userNid }) => subscribers?.has(userNid) === true,
   });
   const notified = recipients.flatMap(({ userNid }, index): Notification[] => {

@@ -2,6 +2,7 @@ import type { PushedUser } from '../matrix/push-rules/conditions.ts';
 import { mayNameUser, type PredefinedRules } from '../matrix/push-rules/default-rules.ts';
 import type { ReadableEvent } from '../rooms/client-events.ts';
 import type { JsonValue } from '../util/json.ts';
+import type { Turn } from '../util/turn.ts';
 import type { Audience } from './audience.ts';
 import type { Recipient } from './personal-rules.ts';
 
@@ -10,6 +11,8 @@ type Actions = readonly JsonValue[];
 /** What rules look at beside the event. */
 export interface RuleFacts {
   readonly predefined: PredefinedRules;
+  /** Ended when it has lasted long. */
+  readonly turn: Turn;
   /** Whether a user subscribed to the thread of the event; undefined for events in none. */
   readonly isSubscribed: ((recipient: Recipient) => boolean) | undefined;
 }
@@ -25,7 +28,7 @@ export async function evaluateRules(
   audience: Audience,
   event: ReadableEvent,
   recipients: readonly Recipient[],
-  { predefined, isSubscribed }: RuleFacts,
+  { predefined, turn, isSubscribed }: RuleFacts,
 ): Promise<readonly Actions[]> {
   const described = audience.describe(event);
   const areAlike =
@@ -34,16 +37,22 @@ export async function evaluateRules(
   const ask = new Asking();
   const pushed = { mayNotify: () => ask.forMore() === true, ...described };
   let ofOthers: Actions | undefined;
-  const tried = recipients.map((recipient): Actions | undefined => {
+  const tried: (Actions | undefined)[] = [];
+  for (const recipient of recipients) {
     const { evaluator, isChanged } = audience.rulesOf(recipient);
     const isLikeOthers = areAlike && !isChanged;
-    if (isLikeOthers && ofOthers !== undefined) return ofOthers;
+    if (isLikeOthers && ofOthers !== undefined) {
+      tried.push(ofOthers);
+      continue;
+    }
     ask.isAsked = false;
-    const actions = evaluator.evaluate(pushed, new NamelessUser(ask, isSubscribed?.(recipient)));
-    if (ask.isAsked) return undefined;
-    if (isLikeOthers) ofOthers = actions;
-    return actions;
-  });
+    const user = new NamelessUser(ask, isSubscribed?.(recipient));
+    const actions = isChanged
+      ? await evaluator.evaluateInTurns(pushed, user, turn)
+      : evaluator.evaluate(pushed, user);
+    tried.push(ask.isAsked ? undefined : actions);
+    if (isLikeOthers && !ask.isAsked) ofOthers = actions;
+  }
   const curious = recipients.filter((_, index) => tried[index] === undefined);
   if (curious.length === 0) return tried.map((actions) => actions ?? []);
   const [rights, names] = await Promise.all([
@@ -51,14 +60,14 @@ export async function evaluateRules(
     audience.displayNamesIn(event, curious),
   ]);
   const known = { mayNotify: (key: string) => rights(event.event.sender, key), ...described };
-  return recipients.map(
-    (recipient, index) =>
-      tried[index] ??
-      audience.rulesOf(recipient).evaluator.evaluate(known, {
-        isSubscribed: isSubscribed?.(recipient),
-        displayName: names.get(recipient.userId),
-      }),
-  );
+  const decided: Actions[] = [];
+  for (const [index, recipient] of recipients.entries()) {
+    const user = { isSubscribed: isSubscribed?.(recipient), displayName: names.get(recipient.userId) };
+    decided.push(
+      tried[index] ?? (await audience.rulesOf(recipient).evaluator.evaluateInTurns(known, user, turn)),
+    );
+  }
+  return decided;
 }
 
 class Asking {

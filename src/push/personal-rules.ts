@@ -58,7 +58,9 @@ export class PersonalRulesMemory {
     for (const [userNid, rules] of read) found.set(userNid, rules);
     for (const { userNid, rulesPosition, ignoresPosition } of members) {
       const rules = read.get(userNid);
-      if (rules !== undefined) this.#known.set(userNid, { ...rules, rulesPosition, ignoresPosition });
+      if (rules === undefined) continue;
+      const { evaluator, isChanged, ignored } = rules;
+      this.#known.set(userNid, { evaluator, isChanged, ignored, rulesPosition, ignoresPosition });
     }
     return found;
   }

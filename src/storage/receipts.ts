@@ -82,7 +82,7 @@ export async function listReceipts(
     where r.room_nid = any(${roomNids}::bigint[]) and r.position > ${after} and r.position <= ${upTo}
       and (r.type = 'm.read' or r.user_nid = ${viewerNid})
     order by r.position, r.user_nid, r.type, r.thread_id`.execute(db);
-  return rows.map((row) => ({ ...readRow(row), userId: row.user_id }));
+  return rows.map((row) => ({ userId: row.user_id, ...readRow(row) }));
 }
 
 /** All receipts of some rooms that changed in `(after, upTo]`; private ones are not for everyone to see. */
@@ -96,7 +96,7 @@ export async function listAllReceipts(
     select r.*, u.user_id from receipts r join users u on u.user_nid = r.user_nid
     where r.room_nid = any(${roomNids}::bigint[]) and r.position > ${after} and r.position <= ${upTo}
     order by r.position, r.user_nid, r.type, r.thread_id`.execute(db);
-  return rows.map((row) => ({ ...readRow(row), userId: row.user_id }));
+  return rows.map((row) => ({ userId: row.user_id, ...readRow(row) }));
 }
 
 /** A user's own receipts in some rooms, private ones too: what unread counts start from. */

@@ -29,8 +29,9 @@ const LONGEST_WAIT_MS = 10 * 60_000;
 /**
  * What is new for a device since a token, or everything without one. Waits for news up to the request's timeout, but
  * not when the client asks for full state or knows nothing yet. When the signal of `call` ends the wait, the answer is the
- * one that a timeout would have brought; who does not wait never looks at it, for making one takes longer than most answers need. Throws 400 M_INVALID_PARAM for a token that is none, what is wrong with the filter, and
- * 401 M_USER_LOCKED when the account is locked while the request waits.
+ * one that a timeout would have brought; without a wait it is not looked at, and need not be made. Throws 400
+ * M_INVALID_PARAM for a token that is none, what is wrong with the filter, and 401 M_USER_LOCKED when the account is
+ * locked while the request waits.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
  */
 export async function sync(

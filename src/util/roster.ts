@@ -1,9 +1,3 @@
-/** Being on a {@link Roster}. */
-export interface Membership {
-  /** Takes the member off the list. Doing so again does nothing. */
-  leave(): void;
-}
-
 /**
  * What comes and goes all the time, such as the requests that are being answered, in no order.
  *
@@ -18,8 +12,8 @@ export class Roster<T> implements Iterable<T> {
     return this.#places.length;
   }
 
-  /** Puts a member on the list, once more if it is on it. */
-  add(member: T): Membership {
+  /** Puts a member on the list, once more if it is on it. `leave` takes it off again; doing so twice does nothing. */
+  add(member: T): { leave(): void } {
     const place = { member, index: this.#places.length };
     this.#places.push(place);
     return { leave: () => this.#remove(place) };

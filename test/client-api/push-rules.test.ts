@@ -161,6 +161,7 @@ describe('push rules', () => {
       ['content', 'a', {}, 'M_MISSING_PARAM'],
       ['content', 'a', { pattern: 1 }, 'M_BAD_JSON'],
       ['content', 'a', { pattern: 'x'.repeat(2_000) }, 'M_INVALID_PARAM'],
+      ['content', 'a', { pattern: '?'.repeat(33) }, 'M_INVALID_PARAM'],
     ];
     for (const [kind, ruleId, body, errcode] of refusals) {
       assert.deepEqual(

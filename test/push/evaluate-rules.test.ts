@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
-import { parseUserId, type UserId } from '../../src/matrix/identifiers.ts';
+import { toClientEvent } from '../../src/matrix/client-event.ts';
+import { parseEventId, parseRoomId, parseUserId, type UserId } from '../../src/matrix/identifiers.ts';
 import { mayNameUser, type PredefinedRules } from '../../src/matrix/push-rules/default-rules.ts';
 import { PushRuleCompiler } from '../../src/matrix/push-rules/evaluation.ts';
-import { composePushRuleset } from '../../src/matrix/push-rules/ruleset.ts';
+import { composePushRuleset, type UserPushRule } from '../../src/matrix/push-rules/ruleset.ts';
+import { evaluateRules } from '../../src/push/evaluate-rules.ts';
+import type { Recipient } from '../../src/push/personal-rules.ts';
+import { readableEvent, type ReadableEvent } from '../../src/rooms/client-events.ts';
 import type { JsonObject, JsonValue } from '../../src/util/json.ts';
+import { Turn } from '../../src/util/turn.ts';
 import { clientPath, syncAs } from '../client-api/facts-client.ts';
 import { makeSharedRoom, makeUsers, objectAt, pathOf } from '../client-api/rooms-client.ts';
 import { startTestServer, succeed, textAt, type TestUser } from '../support/server.ts';
@@ -39,6 +44,38 @@ const MENTIONS: readonly (JsonValue | undefined)[] = [
   { user_ids: '@alice:test' },
 ];
 const STATE_KEYS = [undefined, '', '@bob:test'];
+
+/** A message as it is stored. */
+function makeMessage(body: string): ReadableEvent {
+  const [eventId, roomId] = [parseEventId('$event'), parseRoomId('!room')];
+  assert.ok(eventId !== undefined && roomId !== undefined);
+  const pdu = {
+    type: 'm.room.message',
+    sender: '@eve:test',
+    content: { body },
+    depth: 1,
+    origin_server_ts: 1,
+  };
+  return readableEvent({
+    eventId,
+    roomId,
+    eventNid: 1,
+    roomNid: 1,
+    roomVersion: '12',
+    position: 1,
+    status: 'accepted',
+    senderNid: 1,
+    stateKeyNid: undefined,
+    stateBefore: undefined,
+    stateAfter: undefined,
+    replacesNid: undefined,
+    redactedByNid: undefined,
+    sessionNid: undefined,
+    txnId: undefined,
+    delayId: undefined,
+    json: JSON.stringify({ ...pdu, prev_events: [], auth_events: [] }),
+  });
+}
 
 describe('the rules that everybody has', () => {
   const compiler = new PushRuleCompiler();
@@ -76,6 +113,44 @@ describe('the rules that everybody has', () => {
               }
             }
     assert.deepEqual(divided, new Set([true, false]));
+  });
+});
+
+describe('push rules that take long', () => {
+  it('let others have their turns, be it for one event', async () => {
+    const message = makeMessage('word '.repeat(12_000));
+    const written = Array.from({ length: 200 }, (_, index): UserPushRule => ({
+      kind: 'content',
+      ruleId: `rule ${index}`,
+      enabled: true,
+      conditions: [],
+      pattern: `${'?'.repeat(500)}${index}`,
+      actions: ['notify'],
+    }));
+    const [userId] = USERS;
+    assert.ok(userId !== undefined);
+    const recipients: readonly Recipient[] = [{ userNid: 1, userId }];
+    const predefined = { legacyMentions: false, threadSubscriptions: false };
+    const evaluator = new PushRuleCompiler().compile(composePushRuleset(userId, written, [], predefined));
+    const audience = {
+      recipientsOf: () => recipients,
+      rulesOf: () => ({ evaluator, isChanged: true, ignored: new Set<string>() }),
+      describe: () => ({ event: toClientEvent(message.event, { withRoomId: true }), memberCount: 20 }),
+      rightsIn: () => Promise.resolve(() => false),
+      displayNamesIn: () => Promise.resolve(new Map<UserId, string>()),
+    };
+    let others = 0;
+    let isDone = false;
+    const wait = (): void => {
+      others += 1;
+      if (!isDone) setImmediate(wait);
+    };
+    setImmediate(wait);
+    const facts = { predefined, isSubscribed: undefined, turn: new Turn() };
+    const actions = await evaluateRules(audience, message, recipients, facts);
+    isDone = true;
+    assert.equal(actions.length, recipients.length);
+    assert.ok(others >= 5, `others had ${others} turns`);
   });
 });
 

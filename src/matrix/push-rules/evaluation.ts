@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.ts';
+import type { Turn } from '../../util/turn.ts';
 import {
   compileCondition,
   eventMatch,
@@ -16,6 +17,8 @@ export interface Evaluator {
    * user sent the event is for the caller to look at.
    */
   evaluate(pushed: PushedEvent, user: PushedUser): readonly JsonValue[];
+  /** The same in turns of the event loop: what one user writes into thousands of rules may take long. */
+  evaluateInTurns(pushed: PushedEvent, user: PushedUser, turn: Turn): Promise<readonly JsonValue[]>;
 }
 
 /** What actions ask for. https://spec.matrix.org/v1.19/client-server-api/#actions */
@@ -45,6 +48,16 @@ export class PushRuleCompiler {
     return {
       evaluate: (pushed, user) =>
         prepared.find(({ conditions }) => conditions.every((holds) => holds(pushed, user)))?.actions ?? [],
+      evaluateInTurns: async (pushed, user, turn) => {
+        rules: for (const { conditions, actions } of prepared) {
+          for (const holds of conditions) {
+            if (turn.isOver) await turn.end();
+            if (!holds(pushed, user)) continue rules;
+          }
+          return actions;
+        }
+        return [];
+      },
     };
   }
 

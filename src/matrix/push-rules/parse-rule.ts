@@ -11,6 +11,8 @@ import { hasConditions, parsePushRuleKind, type PushRule, type PushRuleKind } fr
 const MAX_RULE_ID_BYTES = 255;
 /** No text that is matched is longer than an event, and no sensible pattern nearly as long. */
 const MAX_PATTERN_LENGTH = 1_024;
+/** Each is compared with each place of a text. */
+const MOST_QUESTION_MARKS = 32;
 const MOST_CONDITIONS = 100;
 const MOST_ACTIONS = 100;
 const WORDS: ReadonlySet<unknown> = new Set(['notify', 'dont_notify', 'coalesce']);
@@ -97,4 +99,6 @@ function parsePattern(value: JsonValue | undefined): string {
 function checkPattern(pattern: string): void {
   if (pattern.length > MAX_PATTERN_LENGTH)
     throw invalidParam(`A pattern has at most ${MAX_PATTERN_LENGTH} characters`);
+  if (pattern.split('?').length - 1 > MOST_QUESTION_MARKS)
+    throw invalidParam(`A pattern has at most ${MOST_QUESTION_MARKS} question marks`);
 }
