@@ -15,8 +15,13 @@ import { evaluateRules } from './evaluate-rules.ts';
 import type { PassedOver } from './passed-over.ts';
 import { findThreads, type ThreadId } from './threads.ts';
 
+/** What has taken so long is written down, and the rest of the events is another batch. */
+const LONG_BATCH_MS = 1_000;
+
 /** What a stretch of the stream means for notifications. */
 export interface PushEffects {
+  /** To how many of the events rules were applied: all, unless that takes long. */
+  readonly applied: number;
   readonly notifications: readonly Notification[];
   /** What users have dealt with by sending, leaving or joining. */
   readonly readMarks: readonly ReadMark[];
@@ -26,6 +31,8 @@ export interface PushEffects {
 
 export interface PushRuleDeps extends AudienceDeps, PredefinedRules {
   readonly passedOver: PassedOver;
+  /** After how many milliseconds a batch ends early; {@link LONG_BATCH_MS} unless said. */
+  readonly longBatchMs?: number | undefined;
 }
 
 /**
@@ -46,19 +53,29 @@ export async function applyPushRules(
     listWithdrawn(deps, events),
   ]);
   const notifications: Notification[] = [];
-  const readMarks = [...markSent(events, threads), ...comingAndGoing];
+  const passedOver: ReadMark[] = [];
   // Many events, a large room or the rules of one user may be a lot of work.
   const turn = new Turn();
+  const endMs = performance.now() + (deps.longBatchMs ?? LONG_BATCH_MS);
+  let applied = 0;
   for (const event of events) {
     if (turn.isOver) await turn.end();
+    if (applied > 0 && performance.now() > endMs) break;
+    applied += 1;
     if (event.stored.redactedByNid !== undefined) continue;
     const threadId = threads.get(event.event.eventId) ?? MAIN_THREAD;
     const facts = { threadId, nowTs, turn, subscribers: subscribers.get(threadId), predefined: deps };
     const { notified, others } = await applyToEvent(audience, event, facts);
     notifications.push(...notified);
-    if (notified.length > 0) readMarks.push(...deps.passedOver.note(event.stored.roomNid, others));
+    if (notified.length > 0) passedOver.push(...deps.passedOver.note(event.stored.roomNid, others));
   }
-  return { notifications, readMarks, withdrawn };
+  const done = events.slice(0, applied);
+  const [came, gone] =
+    applied === events.length
+      ? [comingAndGoing, withdrawn]
+      : await Promise.all([markComingAndGoing(deps, done), listWithdrawn(deps, done)]);
+  const readMarks = [...markSent(done, threads), ...came, ...passedOver];
+  return { applied, notifications, readMarks, withdrawn: gone };
 }
 
 async function loadThreads(

@@ -45,6 +45,7 @@ export async function evaluateRules(
       tried.push(ofOthers);
       continue;
     }
+    if (turn.isOver) await turn.end();
     ask.isAsked = false;
     const user = new NamelessUser(ask, isSubscribed?.(recipient));
     const actions = isChanged

@@ -21,6 +21,8 @@ export interface PushMoverDeps extends Omit<RoomReadDeps, 'db'>, PredefinedRules
   readonly log: Log;
   /** Called when there is something to send to gateways. */
   readonly onPushersDue: () => void;
+  /** See {@link PushRuleDeps}. */
+  readonly longBatchMs?: number | undefined;
 }
 
 const MOST_EVENTS_AT_ONCE = 200;
@@ -142,8 +144,11 @@ export class PushMover implements AsyncDisposable {
   }
 
   async #apply(backlog: PushBacklog, nowTs: number) {
-    const { notifications, readMarks, withdrawn } = await applyPushRules(this.#ruleDeps, backlog, nowTs);
-    const { reached, receipts } = backlog;
+    const effects = await applyPushRules(this.#ruleDeps, backlog, nowTs);
+    const { applied, notifications, readMarks, withdrawn } = effects;
+    const isCut = applied < backlog.events.length;
+    const reached = isCut ? (backlog.events[applied - 1]?.position ?? 0) : backlog.reached;
+    const receipts = backlog.receipts.filter(({ position }) => position <= reached);
     return async (tx: Tx): Promise<{ readonly reached: number; readonly pushersDue: boolean }> => {
       const [, ...due] = await Promise.all([
         setPushProgress(tx, reached),

@@ -46,9 +46,12 @@ export interface PushBacklog {
   /** Timeline events, oldest first. */
   readonly events: readonly StoredEvent[];
   /** What the receipts of users of this server say. */
-  readonly receipts: readonly ReadMark[];
+  readonly receipts: readonly (ReadMark & { readonly position: number })[];
   readonly rooms: readonly PushRoom[];
 }
+
+/** Rules may take longer than a transaction may usually be idle: for one event of a large room, at the worst. */
+const LONGEST_APPLYING_MS = 5 * 60_000;
 
 /** Where rules were applied up to, for statements behind the one that locks that row. */
 const APPLIED_UP_TO = sql`(select position from push_progress)`;
@@ -79,7 +82,9 @@ export async function takePushBacklog(
 
 async function lockPushProgress(tx: Tx, upTo: number): Promise<boolean> {
   const { rows } = await sql`
-    select set_config('synchronous_commit', 'off', true) from push_progress p
+    select set_config('synchronous_commit', 'off', true),
+      set_config('idle_in_transaction_session_timeout', ${LONGEST_APPLYING_MS}::text, true)
+    from push_progress p
     where exists (select from events e where e.position > p.position and e.position <= ${upTo})
       or exists (select from receipts r where r.position > p.position and r.position <= ${upTo})
     for update`.execute(tx);

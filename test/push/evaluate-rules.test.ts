@@ -45,6 +45,13 @@ const MENTIONS: readonly (JsonValue | undefined)[] = [
 ];
 const STATE_KEYS = [undefined, '', '@bob:test'];
 
+/** One that is always over, as each is on a machine that is slow enough. */
+class LongTurn extends Turn {
+  override get isOver(): boolean {
+    return true;
+  }
+}
+
 /** A message as it is stored. */
 function makeMessage(body: string): ReadableEvent {
   const [eventId, roomId] = [parseEventId('$event'), parseRoomId('!room')];
@@ -118,13 +125,13 @@ describe('the rules that everybody has', () => {
 
 describe('push rules that take long', () => {
   it('let others have their turns, be it for one event', async () => {
-    const message = makeMessage('word '.repeat(12_000));
+    const message = makeMessage('some words');
     const written = Array.from({ length: 200 }, (_, index): UserPushRule => ({
       kind: 'content',
       ruleId: `rule ${index}`,
       enabled: true,
       conditions: [],
-      pattern: `${'?'.repeat(500)}${index}`,
+      pattern: `never ${index}`,
       actions: ['notify'],
     }));
     const [userId] = USERS;
@@ -146,11 +153,11 @@ describe('push rules that take long', () => {
       if (!isDone) setImmediate(wait);
     };
     setImmediate(wait);
-    const facts = { predefined, isSubscribed: undefined, turn: new Turn() };
+    const facts = { predefined, isSubscribed: undefined, turn: new LongTurn() };
     const actions = await evaluateRules(audience, message, recipients, facts);
     isDone = true;
     assert.equal(actions.length, recipients.length);
-    assert.ok(others >= 5, `others had ${others} turns`);
+    assert.ok(others >= written.length, `others had ${others} turns`);
   });
 });
 

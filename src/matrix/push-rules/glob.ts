@@ -9,23 +9,23 @@ export interface Glob {
   matchesWords(text: string): boolean;
 }
 
-/** What stands between two stars: it is as long wherever it is found. */
+/** What stands between two stars. */
 interface Part {
   readonly text: string;
-  /** Where there are question marks: what finds it from a place on, and what matches it at one. */
-  readonly marked: { readonly from: RegExp; readonly at: RegExp } | undefined;
+  /** What finds it from a place on, where it has question marks, but not more than an expression should. */
+  readonly marked: Readonly<Record<Bounds, RegExp>> | undefined;
+  readonly hasMarks: boolean;
 }
 
-interface Place {
-  readonly start: number;
-  readonly end: number;
-}
+/** Where a part must lie between word boundaries. */
+type Bounds = 'none' | 'start' | 'end' | 'both';
 
 const LONG_TEXT = 256;
+const MOST_MARKS_IN_EXPRESSION = 32;
 
 /**
  * Prepares a pattern. Matching never goes back behind a `*` it has passed: its time is at most that of comparing the
- * pattern at each place of the text, whoever wrote the two, and the engine does that.
+ * pattern at each place of the text, whoever wrote the two.
  */
 export function compileGlob(pattern: string): Glob {
   const parts = foldCase(pattern).split('*').map(makePart);
@@ -56,14 +56,28 @@ function foldCase(text: string): string {
 }
 
 function makePart(text: string): Part {
-  if (!text.includes('?')) return { text, marked: undefined };
+  const marks = text.split('?').length - 1;
+  if (marks === 0 || marks > MOST_MARKS_IN_EXPRESSION)
+    return { text, marked: undefined, hasMarks: marks > 0 };
   const source = text.replaceAll(/[$()*+./[\\\]^{|}]/g, String.raw`\$&`).replaceAll('?', '[^]');
-  return { text, marked: { from: new RegExp(source, 'gu'), at: new RegExp(source, 'yu') } };
+  return {
+    text,
+    hasMarks: true,
+    marked: {
+      none: new RegExp(source, 'gu'),
+      start: new RegExp(BOUNDARY + source, 'gu'),
+      end: new RegExp(source + BOUNDARY, 'gu'),
+      both: new RegExp(BOUNDARY + source + BOUNDARY, 'gu'),
+    },
+  };
 }
+
+/** As {@link isBoundary} has it. */
+const BOUNDARY = String.raw`(?:(?<!\w)|(?!\w))`;
 
 /** `last` is undefined where the pattern has no star; `between` are the parts that have one on both sides. */
 function matchesAll(text: string, first: Part, between: readonly Part[], last: Part | undefined): boolean {
-  const start = endOfPart(text, first, 0);
+  const start = endOfPart(text, first.text, 0);
   if (last === undefined) return start === text.length;
   const from = start === undefined ? undefined : passParts(text, between, start);
   const tail = startOfTail(text, last.text);
@@ -71,68 +85,60 @@ function matchesAll(text: string, first: Part, between: readonly Part[], last: P
 }
 
 function matchesWords(text: string, first: Part, between: readonly Part[], last: Part | undefined): boolean {
-  for (const { start, end } of placesOf(text, first, 0)) {
-    if (!isBoundary(text, start)) continue;
-    if (last === undefined) {
-      if (isBoundary(text, end)) return true;
-      continue;
-    }
-    // The first place is the best: any later one leaves less for the parts that follow.
-    const from = passParts(text, between, end);
-    return from !== undefined && endsAtBoundary(text, last, from);
-  }
-  return false;
+  if (last === undefined) return findPart(text, first, 0, 'both') !== undefined;
+  // The first place is the best: any later one leaves less for the parts that follow.
+  const end = findPart(text, first, 0, 'start');
+  const from = end === undefined ? undefined : passParts(text, between, end);
+  return from !== undefined && findPart(text, last, from, 'end') !== undefined;
 }
 
 /** Passes each part at its earliest place, one after the other: where the last one ends. */
 function passParts(text: string, parts: readonly Part[], from: number): number | undefined {
   let at = from;
   for (const part of parts) {
-    const found = findPart(text, part, at);
-    if (found === undefined) return undefined;
-    at = found.end;
+    const end = findPart(text, part, at, 'none');
+    if (end === undefined) return undefined;
+    at = end;
   }
   return at;
 }
 
-/** Whether a part lies somewhere after `from` and ends at a word boundary. */
-function endsAtBoundary(text: string, part: Part, from: number): boolean {
-  for (const { end } of placesOf(text, part, from)) if (isBoundary(text, end)) return true;
-  return false;
-}
-
-/** All places at which the part lies, which may overlap. */
-function* placesOf(text: string, part: Part, from: number): Generator<Place> {
-  for (let place = findPart(text, part, from); place !== undefined;) {
-    yield place;
-    place = findPart(text, part, place.start + widthAt(text, place.start));
+/** Where the part ends whose first place, from `from` on, it is. */
+function findPart(text: string, part: Part, from: number, bounds: Bounds): number | undefined {
+  if (part.marked !== undefined) {
+    const expression = part.marked[bounds];
+    expression.lastIndex = from;
+    return expression.test(text) ? expression.lastIndex : undefined;
   }
-}
-
-/** The first place from `from` on at which the part lies. */
-function findPart(text: string, part: Part, from: number): Place | undefined {
-  if (from > text.length) return undefined;
-  if (part.marked === undefined) {
-    const start = text.indexOf(part.text, from);
-    return start === -1 ? undefined : { start, end: start + part.text.length };
+  const [mustStart, mustEnd] = [
+    bounds === 'start' || bounds === 'both',
+    bounds === 'end' || bounds === 'both',
+  ];
+  for (let at = nextPlace(text, part, from); at <= text.length; at = nextPlace(text, part, at + 1)) {
+    if (mustStart && !isBoundary(text, at)) continue;
+    const end = part.hasMarks ? endOfPart(text, part.text, at) : at + part.text.length;
+    if (end !== undefined && (!mustEnd || isBoundary(text, end))) return end;
   }
-  const expression = part.marked.from;
-  expression.lastIndex = from;
-  const found = expression.exec(text);
-  return found === null ? undefined : { start: found.index, end: expression.lastIndex };
+  return undefined;
 }
 
-/** Where a part ends that begins at a place; undefined when another text is there. */
-function endOfPart(text: string, part: Part, at: number): number | undefined {
-  if (part.marked === undefined) return text.startsWith(part.text, at) ? at + part.text.length : undefined;
-  const expression = part.marked.at;
-  expression.lastIndex = at;
-  return expression.test(text) ? expression.lastIndex : undefined;
+/** The next place where the part may begin; beyond the end of the text when there is none. */
+function nextPlace(text: string, part: Part, from: number): number {
+  if (part.hasMarks || from > text.length) return from;
+  const at = text.indexOf(part.text, from);
+  return at === -1 ? text.length + 1 : at;
 }
 
-/** How long the character at a place is, in units of the text. Expressions see no halves of one. */
-function widthAt(text: string, at: number): number {
-  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+/** Where a part without stars ends that begins at a place; undefined when another text is there. */
+function endOfPart(text: string, part: string, at: number): number | undefined {
+  if (!part.includes('?')) return text.startsWith(part, at) ? at + part.length : undefined;
+  let place = at;
+  for (const char of part) {
+    const found = text.codePointAt(place);
+    if (found === undefined || (char !== '?' && found !== char.codePointAt(0))) return undefined;
+    place += found > 0xffff ? 2 : 1;
+  }
+  return place;
 }
 
 /** Where the part begins with which the text ends. */

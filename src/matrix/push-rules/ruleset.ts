@@ -3,8 +3,8 @@ import type { UserId } from '../identifiers.ts';
 import { defaultPushRules, MASTER_RULE_ID, type PredefinedRules } from './default-rules.ts';
 import type { PushRule, PushRuleKind, PushRuleset } from './push-rule.ts';
 
-/** How many rules a user may write: all are held against each event that is for them. */
-export const MOST_USER_RULES = 1_000;
+/** How many rules a user may write. */
+export const MOST_USER_RULES = 5_000;
 
 /** A rule that the user wrote; of one kind, the ones that are looked at first come first. */
 export interface UserPushRule extends Omit<PushRule, 'isDefault'> {
