@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { endpoint, type Endpoint, type StreamReply } from '../http/endpoint.ts';
+import { endpoint, type Endpoint, type Live, type StreamReply } from '../http/endpoint.ts';
 import { contentDisposition } from '../media/content-disposition.ts';
 import { findContent, type MediaAddress, type Patience } from '../media/find-content.ts';
 import { getThumbnail, type ThumbnailDeps } from '../media/thumbnails.ts';
@@ -45,7 +45,7 @@ function mediaHeaders(sharing: Sharing): Readonly<Record<string, string>> {
 interface DownloadCall {
   readonly params: MediaAddress & { readonly fileName?: string };
   readonly query: z.output<typeof downloadQuery>;
-  readonly signal: AbortSignal;
+  readonly live: Live;
 }
 
 async function download(deps: ThumbnailDeps, call: DownloadCall, sharing: Sharing): Promise<StreamReply> {
@@ -67,7 +67,7 @@ async function download(deps: ThumbnailDeps, call: DownloadCall, sharing: Sharin
 interface ThumbnailCall {
   readonly params: MediaAddress;
   readonly query: z.output<typeof thumbnailQuery>;
-  readonly signal: AbortSignal;
+  readonly live: Live;
 }
 
 async function thumbnail(deps: ThumbnailDeps, call: ThumbnailCall, sharing: Sharing): Promise<StreamReply> {
@@ -88,8 +88,8 @@ async function thumbnail(deps: ThumbnailDeps, call: ThumbnailCall, sharing: Shar
   };
 }
 
-function patienceOf(call: Pick<DownloadCall, 'query' | 'signal'>): Patience {
-  return { timeoutMs: call.query.timeout_ms, signal: call.signal };
+function patienceOf(call: Pick<DownloadCall, 'query' | 'live'>): Patience {
+  return { timeoutMs: call.query.timeout_ms, signal: call.live.signal };
 }
 
 const getContentAuthed = endpoint({

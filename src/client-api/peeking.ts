@@ -38,9 +38,9 @@ const peekEvents = endpoint({
       .transform(Number)
       .default(0),
   }),
-  handle: async (deps: PeekingDeps, { query, requester, signal }) => {
+  handle: async (deps: PeekingDeps, { query, requester, live }) => {
     const request = { roomId: query.room_id, from: query.from, timeoutMs: query.timeout };
-    return { body: await peek(deps, requester, request, signal) };
+    return { body: await peek(deps, requester, request, live.signal) };
   },
 });
 

@@ -64,11 +64,11 @@ const search = endpoint({
   // Clients send an empty token for the first page.
   query: z.object({ next_batch: z.string().optional() }),
   body: z.object({ search_categories: z.object({ room_events: roomEventsBody.nullish() }) }),
-  handle: async (deps: SearchDeps, { query, body, requester, signal }) => {
+  handle: async (deps: SearchDeps, { query, body, requester, live }) => {
     const { room_events: wanted } = body.search_categories;
     if (!wanted) return { body: { search_categories: {} } };
     const request = readRequest(wanted, query.next_batch === '' ? undefined : query.next_batch);
-    const found = await searchEvents(deps, requester, request, signal);
+    const found = await searchEvents(deps, requester, request, live.signal);
     return { body: { search_categories: { room_events: found } } };
   },
 });

@@ -36,8 +36,7 @@ const syncEndpoint = endpoint({
   auth: 'guest-ok',
   rateLimit: 'none',
   query: syncQuery,
-  handle: async (deps: SyncEndpointDeps, call) => {
-    const { query, requester } = call;
+  handle: async (deps: SyncEndpointDeps, { query, requester, live }) => {
     await deps.presenceBoard.noteSync(requester, query.set_presence, query.timeout);
     const request = {
       filter: query.filter,
@@ -46,7 +45,7 @@ const syncEndpoint = endpoint({
       stateAfter: stateAfterKey(query),
       timeoutMs: query.timeout,
     };
-    return { body: await sync(deps, requester, request, call) };
+    return { body: await sync(deps, requester, request, live) };
   },
 });
 

@@ -69,7 +69,12 @@ export interface Call<Path extends string, Auth extends AuthKind, Body, Query> {
   /** The address the request came from, for rate limits and device lists. */
   readonly ip: string;
   readonly userAgent: string | undefined;
-  /** Aborted when the client has gone away or the server stops: long polls end then. */
+  readonly live: Live;
+}
+
+/** A request that is being answered. */
+export interface Live {
+  /** Aborted when the client has gone away or the server stops: long polls end then. Made when somebody looks at it. */
   readonly signal: AbortSignal;
 }
 
@@ -128,8 +133,7 @@ export interface RawCall {
   readonly requester: Requester | undefined;
   readonly ip: string;
   readonly userAgent: string | undefined;
-  /** Where its signal is made, once somebody looks at it. */
-  readonly live: { readonly signal: AbortSignal };
+  readonly live: Live;
 }
 
 /** An {@link EndpointRow} with its types closed over: what is mounted, and what lists of rows hold. */
@@ -186,51 +190,16 @@ export function endpoint<
     readsBody: row.body !== undefined,
     takesBytes: row.body !== undefined && isRaw(row.body),
     run: async (deps, raw) =>
-      row.handle(
-        deps,
-        new ParsedCall(raw, {
-          params: parseParams(raw.params),
-          query: parseQuery(row.query, raw.query, row.repeatable ?? []),
-          body: parseBody(row.body, raw.body, row.bodyOptional ?? false),
-          requester: requesterFor(row.auth, raw.requester),
-        }),
-      ),
+      row.handle(deps, {
+        params: parseParams(raw.params),
+        query: parseQuery(row.query, raw.query, row.repeatable ?? []),
+        body: parseBody(row.body, raw.body, row.bodyOptional ?? false),
+        requester: requesterFor(row.auth, raw.requester),
+        ip: raw.ip,
+        userAgent: raw.userAgent,
+        live: raw.live,
+      }),
   };
-}
-
-type Parsed<Path extends string, Auth extends AuthKind, Body, Query> = Pick<
-  Call<Path, Auth, Body, Query>,
-  'params' | 'query' | 'body' | 'requester'
->;
-
-/** A class: an object of its own with a getter takes ten times as long to make. */
-class ParsedCall<Path extends string, Auth extends AuthKind, Body, Query> implements Call<
-  Path,
-  Auth,
-  Body,
-  Query
-> {
-  readonly params: PathParams<Path>;
-  readonly query: Query;
-  readonly body: Body;
-  readonly requester: RequesterByAuth[Auth];
-  readonly ip: string;
-  readonly userAgent: string | undefined;
-  readonly #live: RawCall['live'];
-
-  constructor({ ip, userAgent, live }: RawCall, parsed: Parsed<Path, Auth, Body, Query>) {
-    this.params = parsed.params;
-    this.query = parsed.query;
-    this.body = parsed.body;
-    this.requester = parsed.requester;
-    this.ip = ip;
-    this.userAgent = userAgent;
-    this.#live = live;
-  }
-
-  get signal(): AbortSignal {
-    return this.#live.signal;
-  }
 }
 
 function requesterFor<Auth extends AuthKind>(

@@ -28,7 +28,7 @@ const LONGEST_WAIT_MS = 10 * 60_000;
 
 /**
  * What is new for a device since a token, or everything without one. Waits for news up to the request's timeout, but
- * not when the client asks for full state or knows nothing yet. When the signal of `call` ends the wait, the answer is the
+ * not when the client asks for full state or knows nothing yet. When the signal of `live` ends the wait, the answer is the
  * one that a timeout would have brought; without a wait it is not looked at, and need not be made. Throws 400
  * M_INVALID_PARAM for a token that is none, what is wrong with the filter, and 401 M_USER_LOCKED when the account is
  * locked while the request waits.
@@ -38,7 +38,7 @@ export async function sync(
   deps: SyncReadDeps,
   viewer: SyncViewer,
   request: SyncRequest,
-  call: { readonly signal: AbortSignal },
+  live: { readonly signal: AbortSignal },
 ): Promise<JsonObject> {
   // Registered before the first look at what is new: what comes after that look wakes.
   using waiter = deps.syncFeed.waiters.register(viewer.userNid);
@@ -60,7 +60,7 @@ export async function sync(
     if (hasNews || !reading.waits) return body;
     // What wakes without bringing news may be that the account was locked.
     if (isWoken) await requireUnlocked(deps, viewer.userNid);
-    if ((await waiter.next(untilMs, call.signal)) !== 'woken') return body;
+    if ((await waiter.next(untilMs, live.signal)) !== 'woken') return body;
     newest = await deps.syncFeed.catchUpWith(waiter.noticedUpTo);
   }
 }

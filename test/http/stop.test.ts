@@ -15,7 +15,7 @@ function longPoll(
     path: `/${name}`,
     auth: 'none',
     rateLimit: 'none',
-    handle: async ({ begun }: { readonly begun: () => void }, { signal }) => {
+    handle: async ({ begun }: { readonly begun: () => void }, { live: { signal } }) => {
       begun();
       await once(signal, 'abort');
       onEnd(signal);
@@ -150,7 +150,7 @@ describe('a call whose client goes away', () => {
       path: '/quick',
       auth: 'none',
       rateLimit: 'none',
-      handle: (_deps: object, { signal }) => {
+      handle: (_deps: object, { live: { signal } }) => {
         signals.push(signal);
         return { body: {} };
       },
