@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from '../../src/util/json.ts';
 import { Turn } from '../../src/util/turn.ts';
 import { clientPath, syncAs } from '../client-api/facts-client.ts';
 import { makeSharedRoom, makeUsers, objectAt, pathOf } from '../client-api/rooms-client.ts';
+import { countTurnsOfOthers } from '../support/count-turns.ts';
 import { startTestServer, succeed, textAt, type TestUser } from '../support/server.ts';
 
 /** The users whom the events here name, and one whom none does. */
@@ -146,17 +147,11 @@ describe('push rules that take long', () => {
       rightsIn: () => Promise.resolve(() => false),
       displayNamesIn: () => Promise.resolve(new Map<UserId, string>()),
     };
-    let others = 0;
-    let isDone = false;
-    const wait = (): void => {
-      others += 1;
-      if (!isDone) setImmediate(wait);
-    };
-    setImmediate(wait);
     const facts = { predefined, isSubscribed: undefined, turn: new LongTurn() };
-    const actions = await evaluateRules(audience, message, recipients, facts);
-    isDone = true;
-    assert.equal(actions.length, recipients.length);
+    const others = await countTurnsOfOthers(async () => {
+      const actions = await evaluateRules(audience, message, recipients, facts);
+      assert.equal(actions.length, recipients.length);
+    });
     assert.ok(others >= written.length, `others had ${others} turns`);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Turn } from '../../src/util/turn.ts';
+import { countTurnsOfOthers } from '../support/count-turns.ts';
 
 function workFor(ms: number): void {
   for (const endMs = performance.now() + ms; performance.now() < endMs;);
@@ -7,19 +8,13 @@ function workFor(ms: number): void {
 
 describe('a turn of long work', () => {
   it('ends once it has lasted long, and lets others have theirs each time', async () => {
-    let others = 0;
-    let isDone = false;
-    const wait = (): void => {
-      others += 1;
-      if (!isDone) setImmediate(wait);
-    };
-    setImmediate(wait);
-    const turn = new Turn();
-    for (let step = 0; step < 10; step++) {
-      workFor(6);
-      if (turn.isOver) await turn.end();
-    }
-    isDone = true;
+    const others = await countTurnsOfOthers(async () => {
+      const turn = new Turn();
+      for (let step = 0; step < 10; step++) {
+        workFor(6);
+        if (turn.isOver) await turn.end();
+      }
+    });
     assert.ok(others >= 10, `others had ${others} turns`);
   });
 

@@ -21,7 +21,8 @@ interface Part {
 type Bounds = 'none' | 'start' | 'end' | 'both';
 
 const LONG_TEXT = 256;
-const MOST_MARKS_IN_EXPRESSION = 32;
+/** Of a pattern with more, no expression is made: each mark is compared with each place of a text, and the engine has limits. */
+export const MOST_QUESTION_MARKS = 32;
 
 /**
  * Prepares a pattern. Matching never goes back behind a `*` it has passed: its time is at most that of comparing the
@@ -57,8 +58,7 @@ function foldCase(text: string): string {
 
 function makePart(text: string): Part {
   const marks = text.split('?').length - 1;
-  if (marks === 0 || marks > MOST_MARKS_IN_EXPRESSION)
-    return { text, marked: undefined, hasMarks: marks > 0 };
+  if (marks === 0 || marks > MOST_QUESTION_MARKS) return { text, marked: undefined, hasMarks: marks > 0 };
   const source = text.replaceAll(/[$()*+./[\\\]^{|}]/g, String.raw`\$&`).replaceAll('?', '[^]');
   return {
     text,

@@ -6,13 +6,12 @@ import {
   type JsonValue,
 } from '../../util/json.ts';
 import { badJson, invalidParam, missingParam, notFound } from '../errors.ts';
+import { MOST_QUESTION_MARKS } from './glob.ts';
 import { hasConditions, parsePushRuleKind, type PushRule, type PushRuleKind } from './push-rule.ts';
 
 const MAX_RULE_ID_BYTES = 255;
 /** No text that is matched is longer than an event, and no sensible pattern nearly as long. */
 const MAX_PATTERN_LENGTH = 1_024;
-/** Each is compared with each place of a text. */
-const MOST_QUESTION_MARKS = 32;
 const MOST_CONDITIONS = 100;
 const MOST_ACTIONS = 100;
 const WORDS: ReadonlySet<unknown> = new Set(['notify', 'dont_notify', 'coalesce']);
